@@ -1,0 +1,125 @@
+import { z } from "zod";
+import { ConfigError } from "../base/mod.ts";
+
+/** A whole number, also when the platform hands it over as text. */
+const whole = (least: number, most: number) =>
+  z.union([z.number(), z.string().regex(/^\d+$/, "expected a whole number").transform(Number)])
+    .pipe(z.number().int().min(least).max(most));
+
+/** A number, also when the platform hands it over as text. */
+const decimal = (least: number, most: number) =>
+  z.union([z.number(), z.string().regex(/^\d+(\.\d+)?$/, "expected a number").transform(Number)])
+    .pipe(z.number().min(least).max(most));
+
+const text = () => z.string().trim().min(1);
+
+/** A key prefix: empty, or ending in `/`; never starting with one. */
+const prefix = () =>
+  z.string().trim().regex(
+    /^([^/].*\/)?$/,
+    "expected a key prefix that ends in '/' and doesn't start with one",
+  );
+
+/** How many rejected rows a file may have: a percentage of its rows (`5%`) or a count (`100`). */
+export interface RejectLimit {
+  readonly kind: "percent" | "count";
+  readonly value: number;
+}
+
+const rejectLimit = () =>
+  z.union([z.number().int().nonnegative().transform(String), z.string().trim()])
+    .pipe(
+      z.string().regex(/^(\d+(\.\d+)?%|\d+)$/, "expected a percentage such as '5%' or a count such as '100'"),
+    )
+    .transform((limit): RejectLimit =>
+      limit.endsWith("%")
+        ? { kind: "percent", value: Number(limit.slice(0, -1)) }
+        : { kind: "count", value: Number(limit) }
+    );
+
+/**
+ * The activation variables the connector reads: the one place that says which there are, what they may be and what they
+ * default to. `versori.yaml` declares the same ones for the platform; a test keeps the two in step.
+ */
+export const settingsSchema = z.object({
+  s3BucketName: text(),
+  s3Region: text().default("us-east-1"),
+  s3Endpoint: z.union([z.literal(""), z.url({ protocol: /^https?$/ })]).default(""),
+  s3Prefix: prefix().default("inventory/incoming/"),
+  s3ArchivePrefix: prefix().default("inventory/archive/"),
+  s3ReportPrefix: prefix().default("inventory/reports/"),
+  s3WorkPrefix: prefix().default("inventory/work/"),
+  filePattern: text().default("*.csv"),
+  maxFilesPerRun: whole(0, 100_000).default(0),
+  feed: text().default("inventory"),
+  mapping: text().default("inventory"),
+  csvEncoding: text().default("auto"),
+  csvDelimiter: z.string().min(1).default("auto"),
+  rejectLimit: rejectLimit().default({ kind: "percent", value: 5 }),
+  fluentRetailerId: z.union([z.number().int().transform(String), z.string().trim()])
+    .pipe(z.string().regex(/^[1-9]\d*$/, "expected the retailer's number, such as 1")),
+  fluentSource: text().default("batch"),
+  fluentEvent: text().default("InventoryChanged"),
+  fluentPreprocessing: z.enum(["skip", "enabled"]).default("skip"),
+  // 5,000 is Fluent's limit of records per batch (its Batch API page); 0 leaves the size to the calculator.
+  batchSize: whole(0, 5_000).default(0),
+  sendConcurrency: whole(1, 50).default(5),
+  pollIntervalSeconds: decimal(0, 3_600).default(0),
+  pollTimeoutMinutes: decimal(0.001, 1_440).default(60),
+  sliceSeconds: decimal(0.1, 60).default(20),
+  jobTtlSeconds: whole(0, 10 * 365 * 86_400).default(604_800),
+});
+
+/** The settings of one run, checked. */
+export type Settings = z.output<typeof settingsSchema>;
+
+/** Names of all activation variables. */
+export const SETTING_NAMES = Object.keys(settingsSchema.shape) as readonly (keyof Settings)[];
+
+/**
+ * Reads and checks the activation variables.
+ *
+ * @param getVariable the activation's `getVariable`; undefined, null and "" count as not set
+ * @throws ConfigError naming every variable that is missing or wrong
+ */
+export function readSettings(getVariable: (name: string) => unknown): Settings {
+  const given: Record<string, unknown> = {};
+  for (const name of SETTING_NAMES) {
+    const value = getVariable(name);
+    if (value !== undefined && value !== null && value !== "") given[name] = value;
+  }
+  const result = settingsSchema.safeParse(given);
+  if (result.success) {
+    checkPrefixes(result.data);
+    return result.data;
+  }
+  const problems = result.error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    return name in given
+      ? `variable '${name}': ${lowerFirst(issue.message)}, found ${shown(given[name])}`
+      : `variable '${name}' is missing; set it on the activation`;
+  });
+  throw new ConfigError(`Cannot read the configuration: ${problems.join("; ")}`);
+}
+
+/** Files the connector writes must never be discovered as input. */
+function checkPrefixes(settings: Settings): void {
+  for (const name of ["s3ArchivePrefix", "s3ReportPrefix", "s3WorkPrefix"] as const) {
+    const own = settings[name];
+    if (own === "" || own.startsWith(settings.s3Prefix)) {
+      throw new ConfigError(
+        `Cannot read the configuration: variable '${name}': expected a prefix outside 's3Prefix' ` +
+          `(${shown(settings.s3Prefix)}), found ${shown(own)}`,
+      );
+    }
+  }
+}
+
+function shown(value: unknown): string {
+  const json = JSON.stringify(value) ?? String(value);
+  return json.length > 60 ? `${json.slice(0, 60)}…` : json;
+}
+
+function lowerFirst(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1);
+}

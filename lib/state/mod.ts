@@ -1,0 +1,13 @@
+/**
+ * What the connector remembers between runs: the file ledger, claims and the order of a feed, over the platform's
+ * key-value store.
+ *
+ * @module
+ */
+export { type KVEntry, type KVStore, type PlatformKeyValue, StateError } from "./kv.ts";
+export { decodeSegment, encodeSegment, MAX_VALUE_CHARS, VersoriKVAdapter } from "./versori_kv_adapter.ts";
+export { parseRecord, readRecord } from "./record.ts";
+export { fileId, type IngestFile, ingestFileSchema } from "./file_identity.ts";
+export { type LedgerEntry, StateService } from "./state_service.ts";
+export { Claims, type ClaimTimes, type Owner } from "./claims.ts";
+export { FeedQueue } from "./feed_queue.ts";
