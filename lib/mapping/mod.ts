@@ -1,0 +1,24 @@
+/**
+ * From rows to entities: mapping files, their header contract, and the mapper with its strict resolvers.
+ *
+ * @module
+ */
+export {
+  type FieldConfig,
+  loadMapping,
+  type MappingFile,
+  mappingFileSchema,
+  mappingJsonSchema,
+} from "./mapping_file.ts";
+export { readMappingFile } from "./read_mapping_file.ts";
+export { type ResolvedHeader, resolveHeader } from "./header.ts";
+export {
+  type CustomResolver,
+  type CustomResolvers,
+  type ResolverHelpers,
+  SDK_RESOLVERS,
+} from "./resolvers.ts";
+export { type MappedRow, type RowMapper } from "./row_mapper.ts";
+export { Refusal } from "./refusal.ts";
+export { type MappingError } from "./_field.ts";
+export { type MapperOptions, type Mapping, type MapResult, UniversalMapper } from "./universal_mapper.ts";
