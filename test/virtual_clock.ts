@@ -7,7 +7,7 @@ import type { Clock } from "../lib/base/mod.ts";
 export class VirtualClock implements Clock {
   #now: number;
   #sleepers: { due: number; wake: () => void }[] = [];
-  #ticking = false;
+  #tickTimer: ReturnType<typeof setTimeout> | undefined;
   /** Every sleep asked for, in milliseconds, in order. */
   readonly slept: number[] = [];
 
@@ -31,6 +31,7 @@ export class VirtualClock implements Clock {
       const sleeper = { due: this.#now + ms, wake: resolve };
       signal?.addEventListener("abort", () => {
         this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        if (this.#sleepers.length === 0) this.#stopTicking();
         reject(signal.reason);
       }, { once: true });
       this.#sleepers.push(sleeper);
@@ -39,10 +40,8 @@ export class VirtualClock implements Clock {
   }
 
   #tick(): void {
-    if (this.#ticking) return;
-    this.#ticking = true;
-    setTimeout(() => {
-      this.#ticking = false;
+    this.#tickTimer ??= setTimeout(() => {
+      this.#tickTimer = undefined;
       this.#sleepers.sort((a, b) => a.due - b.due);
       const next = this.#sleepers.shift();
       if (!next) return;
@@ -50,5 +49,10 @@ export class VirtualClock implements Clock {
       next.wake();
       if (this.#sleepers.length > 0) this.#tick();
     }, 0);
+  }
+
+  #stopTicking(): void {
+    clearTimeout(this.#tickTimer);
+    this.#tickTimer = undefined;
   }
 }
