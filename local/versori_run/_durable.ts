@@ -1,0 +1,1 @@
+export { DurableInterpreter } from "./_interpreter.ts";
