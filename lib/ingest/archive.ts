@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { ConnectorError } from "../base/mod.ts";
+import { finalStatus } from "./report.ts";
+import type { StepOutcome, Work } from "./work.ts";
+
+/**
+ * The last effect: copies the file to the archive, verifies the copy, closes the ledger, and only then removes the
+ * source. Nothing in the archive is overwritten, and a source that has changed meanwhile is left where it is.
+ */
+export async function archive(work: Work): Promise<StepOutcome> {
+  const { ports, request, state } = work;
+  const { file } = request;
+  await work.checkClaim(true);
+  await work.showProgress({ stage: "archive", message: "Archiving the file" }, true);
+  let target = work.run.archivedAs;
+  if (target === undefined || !(await isCopy(work, target))) {
+    target = await freeName(work, archiveKey(work));
+    await work.save({ archivedAs: target });
+    await ports.store.copyFile(file.key, target, work.signal);
+    if (!(await isCopy(work, target))) {
+      throw new ConnectorError(
+        `Cannot archive '${file.key}': expected the same ${file.size} bytes at '${target}', found something else; ` +
+          "the source was left in place",
+        { code: "archive-not-verified", retry: "later", details: { key: file.key, target } },
+      );
+    }
+  }
+  const status = finalStatus(work);
+  await state.ledger.markFileProcessed(file, {
+    jobId: request.jobId,
+    status: status === "completed" ? "completed" : "completed_with_errors",
+  });
+  await work.checkClaim(true);
+  const source = await ports.store.statFile(file.key, work.signal);
+  if (source && source.etag === file.etag && source.size === file.size) {
+    await ports.store.deleteFile(file.key, work.signal);
+  }
+  return { kind: "done" };
+}
+
+/** Folders below the input prefix are mirrored below the archive prefix. */
+function archiveKey(work: Work): string {
+  const { s3Prefix, s3ArchivePrefix } = work.settings;
+  const { key } = work.request.file;
+  return s3ArchivePrefix + (key.startsWith(s3Prefix) ? key.slice(s3Prefix.length) : key);
+}
+
+/** The wanted name, or the first `name~2.csv`, `name~3.csv`, … that is free. */
+async function freeName(work: Work, wanted: string): Promise<string> {
+  const dot = wanted.lastIndexOf(".");
+  const cut = dot > wanted.lastIndexOf("/") + 1 ? dot : wanted.length;
+  for (let n = 1;; n++) {
+    const name = n === 1 ? wanted : `${wanted.slice(0, cut)}~${n}${wanted.slice(cut)}`;
+    if ((await work.ports.store.statFile(name, work.signal)) === undefined) return name;
+  }
+}
+
+/**
+ * Whether the object at `target` has the file's content: by ETag, or, where ETags differ in kind (a multipart upload's
+ * is no digest of the content), by reading it again.
+ */
+async function isCopy(work: Work, target: string): Promise<boolean> {
+  const { ports, request, run } = work;
+  const copy = await ports.store.statFile(target, work.signal);
+  if (!copy || copy.size !== request.file.size) return false;
+  if (copy.etag === request.file.etag) return true;
+  const hash = createHash("sha256");
+  const { body } = await ports.store.openFile(target, { ifMatch: copy.etag, ...work.signal });
+  for await (const chunk of body) hash.update(chunk);
+  return hash.digest("hex") === run.sha256;
+}

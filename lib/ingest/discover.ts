@@ -1,0 +1,197 @@
+// @deno-types="@types/picomatch"
+import picomatch from "picomatch";
+import { ConnectorError } from "../base/mod.ts";
+import type { Trigger } from "../jobs/mod.ts";
+import type { FileMetadata } from "../s3/mod.ts";
+import type { IngestFile, LedgerEntry } from "../state/mod.ts";
+import type { IngestPorts, IngestState, Settings } from "./ports.ts";
+import { type IngestRequest, jobIdOf } from "./request.ts";
+
+/** What to look for, and how to treat it. */
+export interface DiscoverOptions {
+  readonly triggeredBy: Trigger;
+  /** Exactly this object, wherever it is in the bucket. */
+  readonly key?: string | undefined;
+  /** Overrides `s3Prefix`. */
+  readonly prefix?: string | undefined;
+  /** Overrides `filePattern`: a glob on the file's name. */
+  readonly pattern?: string | undefined;
+  /** Overrides `maxFilesPerRun`; 0 = all. */
+  readonly maxFiles?: number | undefined;
+  readonly force?: { readonly by: string; readonly reason: string } | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+/** A file that was found, and what was decided about it. */
+export interface Discovered {
+  readonly key: string;
+  readonly jobId: string;
+  /**
+   * `started`: a run was started. `resumed`: a run of an earlier job goes on. `running`: one is at it. `ingested`: this
+   * version was delivered before. `held`: a guard stopped it, and nobody has forced it.
+   */
+  readonly decision: "started" | "resumed" | "running" | "ingested" | "held";
+}
+
+export interface Discovery {
+  readonly files: readonly Discovered[];
+  /** False when time or `maxFiles` ran out first; the next trigger finds the rest. */
+  readonly complete: boolean;
+}
+
+/** After this long without a sign of life, in milliseconds, a job's run is taken for lost and started again. */
+const LOST_AFTER_MS = 30 * 60_000;
+/** Longest time a discovery works, in milliseconds: well inside the platform's 30 s for a trigger. */
+const BUDGET_MS = 15_000;
+
+/**
+ * Finds the files that wait in the bucket, oldest first, and starts one durable run for each that has none.
+ *
+ * @param start starts a durable run; called at most once per file
+ */
+export async function discover(
+  options: DiscoverOptions,
+  settings: Settings,
+  ports: IngestPorts,
+  state: IngestState,
+  start: (request: IngestRequest) => Promise<void>,
+): Promise<Discovery> {
+  const endsAt = ports.clock.now() + BUDGET_MS;
+  const maxFiles = options.maxFiles ?? settings.maxFilesPerRun;
+  const found = await findFiles(options, settings, ports);
+  const files: Discovered[] = [];
+  let begun = 0;
+  for (const metadata of found) {
+    if ((maxFiles > 0 && begun >= maxFiles) || ports.clock.now() >= endsAt) return { files, complete: false };
+    const file = toIngestFile(ports.store.bucket, metadata);
+    const discovered = await decide(file, options, settings, ports, state, start);
+    if (discovered.decision === "started" || discovered.decision === "resumed") begun++;
+    files.push(discovered);
+  }
+  return { files, complete: true };
+}
+
+async function findFiles(
+  options: DiscoverOptions,
+  settings: Settings,
+  ports: IngestPorts,
+): Promise<FileMetadata[]> {
+  const signal = ports.signal ? { signal: ports.signal } : {};
+  if (options.key !== undefined) {
+    const file = await ports.store.statFile(options.key, signal);
+    if (file) return [file];
+    throw new ConnectorError(
+      `Cannot ingest 's3://${ports.store.bucket}/${options.key}': there is no such object`,
+      {
+        code: "file-not-found",
+        retry: "never",
+      },
+    );
+  }
+  const matches = picomatch(options.pattern ?? settings.filePattern, { dot: true });
+  const found: FileMetadata[] = [];
+  for await (
+    const file of ports.store.listObjects({ prefix: options.prefix ?? settings.s3Prefix, ...signal })
+  ) {
+    if (!file.key.endsWith("/") && matches(file.name)) found.push(file);
+  }
+  return found.sort((a, b) =>
+    a.lastModified.getTime() - b.lastModified.getTime() || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+  );
+}
+
+async function decide(
+  file: IngestFile,
+  options: DiscoverOptions,
+  settings: Settings,
+  ports: IngestPorts,
+  state: IngestState,
+  start: (request: IngestRequest) => Promise<void>,
+): Promise<Discovered> {
+  const { triggeredBy, force } = options;
+  const request = (jobId: string, dryRun = false): IngestRequest => ({
+    v: 1,
+    jobId,
+    feed: settings.feed,
+    file,
+    triggeredBy,
+    dryRun,
+    ...(force ? { force } : {}),
+  });
+  if (options.dryRun) {
+    const jobId = `dry-${jobIdOf(file, 1).slice(4)}-${ports.clock.now().toString(36)}`;
+    await createJob(state, request(jobId, true));
+    await start(request(jobId, true));
+    return { key: file.key, jobId, decision: "started" };
+  }
+  const entry = await state.ledger.getFile(file);
+  const verdict = await judge(entry, ports, state, force !== undefined);
+  if (verdict.kind === "leave") {
+    return { key: file.key, jobId: entry?.jobId ?? "", decision: verdict.decision };
+  }
+
+  const jobs = verdict.kind === "new" ? (entry?.jobs ?? 0) + 1 : entry?.jobs ?? 1;
+  const jobId = verdict.kind === "new" ? jobIdOf(file, jobs) : entry?.jobId ?? jobIdOf(file, jobs);
+  await createJob(state, request(jobId));
+  if (verdict.kind === "resume") {
+    await state.tracker.reopenJob(jobId, { triggeredBy, message: "Queued again" });
+  }
+  await state.ledger.markFile(file, { jobId, status: "active", jobs });
+  await state.feeds.enter(settings.feed, jobId, file);
+  await start(request(jobId));
+  return { key: file.key, jobId, decision: verdict.kind === "new" ? "started" : "resumed" };
+}
+
+type Verdict =
+  | { readonly kind: "new" }
+  | { readonly kind: "resume" }
+  | { readonly kind: "leave"; readonly decision: "running" | "ingested" | "held" };
+
+async function judge(
+  entry: LedgerEntry | undefined,
+  ports: IngestPorts,
+  state: IngestState,
+  forced: boolean,
+): Promise<Verdict> {
+  if (!entry) return { kind: "new" };
+  switch (entry.status) {
+    case "active": {
+      const job = await state.tracker.getJob(entry.jobId);
+      const seen = job ? Date.parse(job.updatedAt) : Date.parse(entry.at);
+      const lost = ports.clock.now() - seen > LOST_AFTER_MS;
+      return lost ? { kind: "resume" } : { kind: "leave", decision: "running" };
+    }
+    case "unfinished":
+    case "failed":
+      return { kind: "resume" };
+    case "held":
+      return forced ? { kind: "resume" } : { kind: "leave", decision: "held" };
+    case "completed":
+    case "completed_with_errors":
+    case "cancelled":
+      return forced ? { kind: "new" } : { kind: "leave", decision: "ingested" };
+  }
+}
+
+async function createJob(state: IngestState, request: IngestRequest): Promise<void> {
+  await state.tracker.createJob(request.jobId, {
+    triggeredBy: request.triggeredBy,
+    stage: "queued",
+    message: "Queued",
+    details: {
+      file: { key: request.file.key, size: request.file.size, etag: request.file.etag },
+      feed: request.feed,
+      dryRun: request.dryRun,
+    },
+  });
+}
+
+function toIngestFile(bucket: string, file: FileMetadata): IngestFile {
+  return {
+    bucket,
+    key: file.key,
+    etag: file.etag,
+    size: file.size,
+    lastModified: file.lastModified.toISOString(),
+  };
+}

@@ -1,0 +1,53 @@
+import { z } from "zod";
+import type { ManifestBatch } from "./manifest.ts";
+import type { BatchRow } from "./batch_reader.ts";
+import type { Work } from "./work.ts";
+
+/** A row that was sent and that Fluent did not take. */
+export const failedRowSchema = z.object({
+  line: z.number().int(),
+  endLine: z.number().int(),
+  /** `fluent-404` and the like for a row's own answer, `fluent-batch-refused` when its whole batch was refused. */
+  code: z.string(),
+  message: z.string(),
+  raw: z.string(),
+  batch: z.number().int(),
+  batchId: z.string().optional(),
+});
+export type FailedRow = z.output<typeof failedRowSchema>;
+
+/** Where a job's failed rows of one batch are kept until the report is written. */
+export function failedRowsPrefix(workPrefix: string, jobId: string): string {
+  return `${workPrefix}${jobId}/failed/`;
+}
+
+/** Keeps the failed rows of one batch. Doing it again gives the same object. */
+export async function writeFailedRows(
+  work: Work,
+  index: number,
+  bytes: Uint8Array,
+  batch: ManifestBatch,
+  failures: readonly { row: BatchRow; code: string; message: string }[],
+  batchId?: string,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  const lines = failures.map(({ row, code, message }): FailedRow => {
+    const from = row.offset - batch[0];
+    const raw = decoder.decode(bytes.subarray(from, from + row.length)).replace(/\r?\n$|\r$/, "");
+    return {
+      line: row.line,
+      endLine: row.endLine,
+      code,
+      message,
+      raw,
+      batch: index,
+      ...(batchId ? { batchId } : {}),
+    };
+  });
+  const name = `${String(index).padStart(6, "0")}.jsonl`;
+  await work.ports.store.uploadFile(
+    failedRowsPrefix(work.settings.s3WorkPrefix, work.request.jobId) + name,
+    lines.map((line) => JSON.stringify(line) + "\n").join(""),
+    { contentType: "application/x-ndjson", ...work.signal },
+  );
+}

@@ -1,0 +1,12 @@
+/**
+ * The flow of one file: discover → claim → inspect → deliver → confirm → report → archive. Triggers call `discover`;
+ * a durable run calls `runSlice` until it says that the job is over.
+ *
+ * @module
+ */
+export { discover, type Discovered, type DiscoverOptions, type Discovery } from "./discover.ts";
+export { type IngestRequest, ingestRequestSchema, jobIdOf } from "./request.ts";
+export { type FluentPort, type IngestPorts, type IngestState } from "./ports.ts";
+export { ingestState, runSlice, type SliceOutcome } from "./run.ts";
+export { checkBooks, NO_ROWS, type Rows } from "./books.ts";
+export { type Manifest, manifestKey, readManifest } from "./manifest.ts";

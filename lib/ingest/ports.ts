@@ -1,0 +1,39 @@
+import type { Clock, Logger } from "../base/mod.ts";
+import type { Settings } from "../config/mod.ts";
+import type { FluentClient } from "../fluent/mod.ts";
+import type { JobTracker } from "../jobs/mod.ts";
+import type { CustomResolvers, MappingFile } from "../mapping/mod.ts";
+import type { ObjectStore } from "../s3/mod.ts";
+import type { Claims, FeedQueue, KVStore, StateService } from "../state/mod.ts";
+
+/** The part of Fluent a run uses. */
+export type FluentPort = Pick<
+  FluentClient,
+  "createJob" | "sendBatch" | "getJob" | "getBatch" | "getBatchResults"
+>;
+
+/** Everything a run is handed from outside. */
+export interface IngestPorts {
+  readonly kv: KVStore;
+  readonly store: ObjectStore;
+  /** Made when it is first needed: a file that is held never asks for a token. */
+  readonly fluent: () => FluentPort;
+  /** The mapping file of that name, checked. */
+  readonly loadMapping: (name: string) => Promise<MappingFile>;
+  readonly customResolvers?: CustomResolvers;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly signal?: AbortSignal;
+}
+
+/** The connector's own state, over the key-value store it was handed. */
+export interface IngestState {
+  readonly tracker: JobTracker;
+  readonly ledger: StateService;
+  readonly claims: Claims;
+  readonly feeds: FeedQueue;
+}
+
+export type { Settings };

@@ -1,0 +1,173 @@
+import { csvLine, inert, type IngestResult, LISTED_ROWS, type RejectedRow } from "../report/mod.ts";
+import type { JobStatus } from "../jobs/mod.ts";
+import { CsvReader } from "../csv/mod.ts";
+import { checkBooks } from "./books.ts";
+import { type FailedRow, failedRowSchema, failedRowsPrefix } from "./failed_rows.ts";
+import { type Manifest, readManifest } from "./manifest.ts";
+import { rejectPartKey } from "./reject_spool.ts";
+import type { StepOutcome, Work } from "./work.ts";
+
+type ReportedRow = (RejectedRow & { outcome: "rejected" }) | (FailedRow & { outcome: "failed" });
+
+/** Closes the books, and writes what became of every row that was not confirmed to the reports prefix. */
+export async function report(work: Work): Promise<StepOutcome> {
+  const { ports, settings, request } = work;
+  checkBooks(work.run.rows);
+  const manifest = await readManifest(ports.store, work.run.manifestKey, ports.signal);
+  const reports = reportKeys(settings.s3ReportPrefix, settings.s3Prefix, request.file.key, request.jobId);
+  const listed: Listed = { rejects: [], failed: [] };
+  const jsonl = { contentType: "application/x-ndjson", ...work.signal };
+  await ports.store.uploadFile(reports.rejectsJsonl, jsonLines(rowsOf(work, manifest, listed)), jsonl);
+  const csv = { contentType: "text/csv; charset=utf-8", ...work.signal };
+  await ports.store.uploadFile(reports.rejectsCsv, csvLines(manifest, rowsOf(work, manifest)), csv);
+  await work.save({ reports });
+  const status = finalStatus(work);
+  const result = await resultOf(work, manifest, listed, status);
+  await ports.store.uploadFile(reports.summary, JSON.stringify(result, undefined, 2) + "\n", {
+    contentType: "application/json",
+    ...work.signal,
+  });
+  return { kind: "done" };
+}
+
+/** How the job ends, once nothing is left to do. */
+export function finalStatus(work: Work): JobStatus {
+  const { run, request } = work;
+  if (run.heldBecause) return "held";
+  if (request.dryRun) return "cancelled";
+  const { rejected, failed, unconfirmed } = run.rows;
+  return rejected + failed + unconfirmed > 0 ? "completed_with_errors" : "completed";
+}
+
+/** What a person reads first about how the job ended. */
+export function finalMessage(work: Work): string {
+  const { run, request } = work;
+  if (run.heldBecause) return `Held: ${run.heldBecause.message}`;
+  const { sendable, confirmed, rejected, failed, unconfirmed, superseded } = run.rows;
+  if (request.dryRun) {
+    return `Dry run: ${sendable} rows would be sent, ${rejected} are rejected; nothing was sent`;
+  }
+  const parts = [`${confirmed} of ${sendable} rows confirmed`];
+  if (rejected > 0) parts.push(`${rejected} rejected`);
+  if (superseded > 0) parts.push(`${superseded} superseded`);
+  if (failed > 0) parts.push(`${failed} failed`);
+  if (unconfirmed > 0) parts.push(`${unconfirmed} without an answer`);
+  return parts.join(", ");
+}
+
+/** Where a job's reports go: beside those of its file, named by the job. */
+function reportKeys(reportPrefix: string, inputPrefix: string, key: string, jobId: string) {
+  const relative = key.startsWith(inputPrefix) ? key.slice(inputPrefix.length) : key;
+  const folder = `${reportPrefix}${relative}/${jobId}/`;
+  return {
+    summary: `${folder}summary.json`,
+    rejectsCsv: `${folder}rejects.csv`,
+    rejectsJsonl: `${folder}rejects.jsonl`,
+  };
+}
+
+interface Listed {
+  readonly rejects: RejectedRow[];
+  readonly failed: { line: number; code: string; message: string }[];
+}
+
+/** Every rejected row, then every failed one, from the parts they were kept in. */
+async function* rowsOf(work: Work, manifest: Manifest, listed?: Listed): AsyncGenerator<ReportedRow> {
+  const { ports, settings, request } = work;
+  for (let part = 1; part <= manifest.rejectParts; part++) {
+    const key = rejectPartKey(settings.s3WorkPrefix, request.jobId, part);
+    for await (const line of readLines(work, key)) {
+      const row = JSON.parse(line) as RejectedRow;
+      if (listed && listed.rejects.length < LISTED_ROWS) listed.rejects.push(row);
+      yield { outcome: "rejected", ...row };
+    }
+  }
+  if (work.run.rows.failed === 0) return;
+  const prefix = failedRowsPrefix(settings.s3WorkPrefix, request.jobId);
+  for await (const object of ports.store.listObjects({ prefix, ...work.signal })) {
+    for await (const line of readLines(work, object.key)) {
+      const row = failedRowSchema.parse(JSON.parse(line));
+      if (listed && listed.failed.length < LISTED_ROWS) {
+        listed.failed.push({ line: row.line, code: row.code, message: row.message });
+      }
+      yield { outcome: "failed", ...row };
+    }
+  }
+}
+
+async function* readLines(work: Work, key: string): AsyncGenerator<string> {
+  const { body } = await work.ports.store.openFile(key, work.signal);
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let rest = "";
+  for await (const chunk of body) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  if (rest) yield rest;
+}
+
+async function* jsonLines(rows: AsyncIterable<ReportedRow>): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for await (const row of rows) yield encoder.encode(JSON.stringify(row) + "\n");
+}
+
+/**
+ * The original columns, then what was wrong. Corrected, it can be ingested as it is: the added columns have no place
+ * in any mapping.
+ */
+async function* csvLines(manifest: Manifest, rows: AsyncIterable<ReportedRow>): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  yield encoder.encode(csvLine([...manifest.header, "_line", "_outcome", "_code", "_reason"]));
+  for await (const row of rows) {
+    const cells = cellsOf(manifest, row.raw);
+    yield encoder.encode(
+      csvLine([...cells.map(inert), String(row.line), row.outcome, row.code, row.message]),
+    );
+  }
+}
+
+/** The raw row's cells under the file's columns; a row that cannot be cut is put in the first column whole. */
+function cellsOf(manifest: Manifest, raw: string): string[] {
+  const width = manifest.header.length;
+  const reader = new CsvReader({ dialect: manifest.dialect, expectedColumns: width });
+  const items = [...reader.push(new TextEncoder().encode(raw)), ...reader.end()];
+  const only = items.length === 1 ? items[0] : undefined;
+  if (only?.kind === "record") return [...only.cells];
+  return [raw, ...Array.from({ length: Math.max(width - 1, 0) }, () => "")];
+}
+
+/** The outcome of the job as it will be told. */
+async function resultOf(
+  work: Work,
+  manifest: Manifest,
+  listed: Listed,
+  status: JobStatus,
+): Promise<IngestResult> {
+  const { run, request, ports } = work;
+  const job = await work.state.tracker.getJob(request.jobId);
+  const started = job ? Date.parse(job.createdAt) : ports.clock.now();
+  return {
+    jobId: request.jobId,
+    status,
+    message: finalMessage(work),
+    file: {
+      key: request.file.key,
+      size: request.file.size,
+      etag: request.file.etag,
+      sha256: run.sha256 ?? null,
+    },
+    rows: run.rows,
+    batches: run.batches,
+    rejects: listed.rejects,
+    superseded: manifest.superseded,
+    failed: listed.failed,
+    ...(run.heldBecause
+      ? { heldBecause: { code: run.heldBecause.code, message: run.heldBecause.message } }
+      : {}),
+    ...(request.dryRun ? { dryRun: true } : {}),
+    fluentJobs: run.fluentJobs,
+    reports: run.reports ?? { summary: null, rejectsCsv: null, rejectsJsonl: null },
+    durationMs: ports.clock.now() - started,
+  };
+}

@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { TRIGGERS } from "../jobs/mod.ts";
+import { fileId, ingestFileSchema } from "../state/mod.ts";
+
+/** What a durable run is started with: everything that doesn't change while it works. */
+export const ingestRequestSchema = z.object({
+  v: z.literal(1),
+  jobId: z.string(),
+  feed: z.string(),
+  file: ingestFileSchema,
+  triggeredBy: z.enum(TRIGGERS),
+  /** Inspect only: nothing is sent, nothing archived. */
+  dryRun: z.boolean().default(false),
+  /** Set when somebody wants a file sent although a guard would hold it: who, and why. */
+  force: z.object({ by: z.string(), reason: z.string() }).optional(),
+});
+export type IngestRequest = z.output<typeof ingestRequestSchema>;
+
+/** The id of a file's n-th job: the same for every trigger that finds the same version of the same file. */
+export function jobIdOf(file: Parameters<typeof fileId>[0], n: number): string {
+  return n === 1 ? `job-${fileId(file)}` : `job-${fileId(file)}-${n}`;
+}

@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { type KVStore, readRecord } from "../state/mod.ts";
+import { rowsSchema } from "./books.ts";
+import { heldBecauseSchema } from "./manifest.ts";
+
+/** The steps of a run, in order. */
+export const STEPS = ["inspect", "deliver", "confirm", "report", "archive", "done"] as const;
+export type Step = typeof STEPS[number];
+
+const count = z.number().int().nonnegative();
+
+/** A run's place: what the next slice needs to go on where the last one stopped. */
+export const runRecordSchema = z.object({
+  v: z.literal(1),
+  jobId: z.string(),
+  step: z.enum(STEPS),
+  manifestKey: z.string(),
+  /** Known once inspect is done. */
+  sha256: z.string().optional(),
+  rows: rowsSchema,
+  batches: z.object({ total: count, sent: count, resent: count }),
+  heldBecause: heldBecauseSchema.optional(),
+  /** The Fluent jobs this file's batches went to, in order; the last one is open. */
+  fluentJobs: z.array(z.string()),
+  /** Whether the last Fluent job was found closed, so that a new one is needed. */
+  fluentJobClosed: z.boolean(),
+  /** ISO 8601: when polling for results began. */
+  confirmingSince: z.string().optional(),
+  /** Slices in a row that ended with an error and without progress. */
+  stalls: count,
+  reports: z.object({ summary: z.string(), rejectsCsv: z.string(), rejectsJsonl: z.string() }).optional(),
+  archivedAs: z.string().optional(),
+  /** Milliseconds spent in each step so far. */
+  spent: z.record(z.string(), z.number()),
+});
+export type RunRecord = z.output<typeof runRecordSchema>;
+
+export function readRun(kv: KVStore, jobId: string): Promise<RunRecord | undefined> {
+  return readRecord(kv, ["runs", jobId], runRecordSchema);
+}
+
+export function writeRun(kv: KVStore, run: RunRecord): Promise<void> {
+  return kv.set(["runs", run.jobId], run);
+}

@@ -1,0 +1,139 @@
+import { ConnectorError } from "../base/mod.ts";
+import type { Settings } from "../config/mod.ts";
+import { isTerminal, type JobUpdate } from "../jobs/mod.ts";
+import type { Owner } from "../state/mod.ts";
+import type { IngestPorts, IngestState } from "./ports.ts";
+import type { IngestRequest } from "./request.ts";
+import { type RunRecord, writeRun } from "./run_record.ts";
+
+/** What a step says when it stops. */
+export type StepOutcome =
+  /** The step is complete; the next one may begin. */
+  | { readonly kind: "done" }
+  /** There is more to do: go on after this many milliseconds. */
+  | { readonly kind: "again"; readonly afterMs: number }
+  /** The deadline for Fluent's results has passed; a later run may go on. */
+  | { readonly kind: "unfinished" };
+
+/** Another run has taken the claim: nothing more may be done here. */
+export class ClaimLost extends ConnectorError {
+  override name = "ClaimLost";
+  constructor(jobId: string) {
+    super(`Another run has taken over job '${jobId}'`, {
+      code: "claim-lost",
+      retry: "never",
+      details: { jobId },
+    });
+  }
+}
+
+/** How long a claim that was seen to be ours is believed, in milliseconds: far less than its lease. */
+const CLAIM_BELIEVED_MS = 2_000;
+/** How often progress is written to the job, in milliseconds. */
+const PROGRESS_EVERY_MS = 500;
+
+/** One slice of one run: its request, its place, and the time it has left. */
+export class Work {
+  readonly request: IngestRequest;
+  readonly settings: Settings;
+  readonly ports: IngestPorts;
+  readonly state: IngestState;
+  readonly owner: Owner;
+  run: RunRecord;
+  readonly #endsAt: number;
+  #claimSeenAt: number;
+  #checking: Promise<void> | undefined;
+  #progressAt = 0;
+
+  constructor(init: {
+    request: IngestRequest;
+    settings: Settings;
+    ports: IngestPorts;
+    state: IngestState;
+    owner: Owner;
+    run: RunRecord;
+  }) {
+    this.request = init.request;
+    this.settings = init.settings;
+    this.ports = init.ports;
+    this.state = init.state;
+    this.owner = init.owner;
+    this.run = init.run;
+    const now = init.ports.clock.now();
+    this.#endsAt = now + init.settings.sliceSeconds * 1_000;
+    this.#claimSeenAt = now;
+  }
+
+  /** Whether this slice should stop at the next good place. */
+  get expired(): boolean {
+    return this.ports.clock.now() >= this.#endsAt;
+  }
+
+  /** The signal to hand on to whatever waits. */
+  get signal(): { signal?: AbortSignal } {
+    return this.ports.signal ? { signal: this.ports.signal } : {};
+  }
+
+  /** Changes the run's place and stores it. */
+  async save(change: Partial<RunRecord>): Promise<void> {
+    this.run = { ...this.run, ...change };
+    await writeRun(this.ports.kv, this.run);
+  }
+
+  /**
+   * Makes sure, before an effect that matters, that this run still owns the job.
+   *
+   * @throws ClaimLost
+   */
+  async checkClaim(fresh = false): Promise<void> {
+    if (!fresh && this.ports.clock.now() - this.#claimSeenAt < CLAIM_BELIEVED_MS) return;
+    this.#checking ??= this.#renew().finally(() => this.#checking = undefined);
+    await this.#checking;
+  }
+
+  async #renew(): Promise<void> {
+    if (!(await this.state.claims.renew(this.request.jobId, this.owner))) {
+      throw new ClaimLost(this.request.jobId);
+    }
+    this.#claimSeenAt = this.ports.clock.now();
+  }
+
+  /** Stores the run's numbers and shows them in the job; at most every half second unless `now`. */
+  async showProgress(update: JobUpdate, now = false): Promise<void> {
+    const time = this.ports.clock.now();
+    if (!now && time - this.#progressAt < PROGRESS_EVERY_MS) return;
+    this.#progressAt = time;
+    await this.save({});
+    const job = await this.state.tracker.getJob(this.request.jobId);
+    if (!job || isTerminal(job.status)) return;
+    await this.state.tracker.updateJob(this.request.jobId, {
+      status: "processing",
+      ...update,
+      details: { ...this.facts(), ...update.details },
+    });
+  }
+
+  /** What a person wants to see of a run, for the job's details. */
+  facts(): Record<string, unknown> {
+    const { run, request } = this;
+    return {
+      file: {
+        key: request.file.key,
+        size: request.file.size,
+        etag: request.file.etag,
+        sha256: run.sha256 ?? null,
+      },
+      feed: request.feed,
+      dryRun: request.dryRun,
+      rows: run.rows,
+      batches: run.batches,
+      fluentJobs: run.fluentJobs,
+      spent: run.spent,
+      // Said either way: details are merged, and a released file must not look held any more.
+      heldBecause: run.heldBecause ?? null,
+      ...(run.reports ? { reports: run.reports } : {}),
+      ...(run.archivedAs ? { archivedAs: run.archivedAs } : {}),
+      ...(request.force ? { forced: request.force } : {}),
+    };
+  }
+}

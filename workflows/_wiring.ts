@@ -1,0 +1,77 @@
+import type { Context, HttpContext } from "@versori/run";
+import { ConfigError, systemClock } from "../lib/base/mod.ts";
+import { readSettings, type Settings } from "../lib/config/mod.ts";
+import { createClient } from "../lib/fluent/mod.ts";
+import { type IngestPorts, type IngestState, ingestState } from "../lib/ingest/mod.ts";
+import { readMappingFile } from "../lib/mapping/mod.ts";
+import { S3DataSource } from "../lib/s3/mod.ts";
+import { VersoriKVAdapter } from "../lib/state/mod.ts";
+
+/** The systems this project is linked to on the platform, by the names `versori.yaml` declares. */
+export const FLUENT = "fluent_commerce";
+export const S3 = "s3";
+export const WEBHOOKS = "inventory_webhooks";
+
+/** What a workflow hands to `lib/`; to be disposed of when it is done, so that no connection stays open. */
+export interface Wiring extends AsyncDisposable {
+  readonly settings: Settings;
+  readonly ports: IngestPorts;
+  readonly state: IngestState;
+}
+
+/** Puts the platform's parts into the connector's ports. */
+export async function wire(ctx: Context<unknown>): Promise<Wiring> {
+  const settings = readSettings((name) => ctx.activation.getVariable(name));
+  const store = await objectStore(ctx, settings);
+  const ports: IngestPorts = {
+    kv: stateOf(ctx),
+    store,
+    fluent: () => {
+      if (!isHttpContext(ctx)) {
+        throw new ConfigError(`Fluent can be reached only from an http task of '${FLUENT}'`);
+      }
+      return createClient(ctx, { connectionName: FLUENT, retailerId: settings.fluentRetailerId });
+    },
+    loadMapping: readMappingFile,
+    clock: systemClock,
+    random: Math.random,
+    log: ctx.log,
+  };
+  return {
+    settings,
+    ports,
+    state: ingestState(ports, settings),
+    [Symbol.asyncDispose]: () => store.dispose(),
+  };
+}
+
+/** The connector's own corner of the project-wide store: `:project:` would be one activation's only. */
+export function stateOf(ctx: Context<unknown>): VersoriKVAdapter {
+  return new VersoriKVAdapter(ctx.openKv(":workspace:"));
+}
+
+/** S3 keys are the user and password of a basic-auth connection, the platform's one store of secret pairs. */
+async function objectStore(ctx: Context<unknown>, settings: Settings): Promise<S3DataSource> {
+  const { accessToken } = await ctx.credentials().getAccessToken(S3);
+  const pair = atob(accessToken);
+  const colon = pair.indexOf(":");
+  if (colon < 1 || colon === pair.length - 1) {
+    throw new ConfigError(
+      `Cannot sign in to S3: expected the connection '${S3}' to hold an access key id as user and a secret as password`,
+    );
+  }
+  return new S3DataSource({
+    type: "S3_CSV",
+    s3Config: {
+      accessKeyId: pair.slice(0, colon),
+      secretAccessKey: pair.slice(colon + 1),
+      region: settings.s3Region,
+      bucket: settings.s3BucketName,
+      ...(settings.s3Endpoint ? { endpoint: settings.s3Endpoint } : {}),
+    },
+  }, ctx.log);
+}
+
+function isHttpContext(ctx: Context<unknown>): ctx is HttpContext<unknown> {
+  return "fetch" in ctx;
+}

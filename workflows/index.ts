@@ -1,0 +1,22 @@
+/**
+ * What Versori runs: every workflow of the connector, registered on the durable interpreter.
+ *
+ * @module
+ */
+import { durable } from "@versori/run";
+import { dailyInventory } from "./daily_inventory.ts";
+import { ingestFile } from "./ingest_file.ts";
+import { inventoryAdhoc } from "./inventory_adhoc.ts";
+import { jobStatus } from "./job_status.ts";
+
+/** Registers everything and starts serving. */
+export async function main(): Promise<durable.DurableInterpreter> {
+  const interpreter = await durable.DurableInterpreter.newInstance();
+  for (const workflow of [dailyInventory, inventoryAdhoc, ingestFile, jobStatus]) {
+    interpreter.register(workflow);
+  }
+  await interpreter.start();
+  return interpreter;
+}
+
+if (import.meta.main) await main();

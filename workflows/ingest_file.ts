@@ -1,0 +1,34 @@
+import { http, workflow } from "@versori/run";
+import { ConnectorError } from "../lib/base/mod.ts";
+import { ingestRequestSchema, runSlice } from "../lib/ingest/mod.ts";
+import { FLUENT, wire } from "./_wiring.ts";
+
+export const INGEST_FILE = "ingest-file";
+
+/** Seconds one delivery may take before the platform delivers it again: many slices' worth. */
+const TTL_SECONDS = 300;
+/** Files worked on at once by one process. */
+const LIMIT = 4;
+
+/** Ingests one file, a slice at a time: each delivery works for up to `sliceSeconds` and asks for the next one. */
+export const ingestFile = workflow(INGEST_FILE, { ttl: TTL_SECONDS, limit: LIMIT }).then(
+  http("slice", { connection: FLUENT }, async (ctx) => {
+    const message = ctx.workflow;
+    if (!message) {
+      throw new ConnectorError("ingest-file can only run as a durable workflow", {
+        code: "not-durable",
+        retry: "never",
+      });
+    }
+    const request = ingestRequestSchema.parse(ctx.data);
+    await using wiring = await wire(ctx);
+    const { settings, ports, state } = wiring;
+    const owner = { run: message.id, attempt: message.attempt };
+    const outcome = await runSlice(request, owner, settings, ports, state);
+    if (outcome.kind === "again") {
+      const seconds = Math.max(0, Math.ceil(outcome.afterMs) / 1_000);
+      await ctx.workflowClient().rescheduleWorkflow(message, `${seconds}s`);
+    }
+    return { jobId: request.jobId, ...outcome };
+  }),
+);
