@@ -1,0 +1,72 @@
+/**
+ * The connector on one's own machine, as commands.
+ *
+ * @module
+ */
+import process from "node:process";
+import { Command, CommanderError } from "commander";
+import { ConnectorError, messageOf } from "../lib/base/mod.ts";
+import { EXIT } from "./cli/exit_codes.ts";
+import { ingest, type IngestOptions } from "./cli/ingest.ts";
+import { toDelimiter, toEncoding, toPort, toRejectLimit, toUrl, typedPath } from "./cli/option_values.ts";
+import { start, type StartOptions } from "./cli/start.ts";
+import { UsageError } from "./cli/usage_error.ts";
+
+let exitCode: number = EXIT.completed;
+
+const program = new Command("fluent-inventory").exitOverride()
+  .showHelpAfterError("(--help shows what there is)");
+
+program.command("start")
+  .description("run everything on this machine: the platform, an S3 server, a Fluent server and sample files")
+  .option("--once", "exit after the summary")
+  .option("--state <dir>", "folder for all state", (dir) => typedPath(dir), ".local")
+  .option("--port <n>", "port of the webhooks on 127.0.0.1; 0 = any free one", toPort, 3000)
+  .option("--fresh", "forget all state first")
+  .option("--verbose", "show the workflows' log")
+  .action(async (options: StartOptions) => {
+    exitCode = await start(options);
+  });
+
+program.command("ingest")
+  .description("run one file through the workflows")
+  .argument("<file>", "a local file, or s3://BUCKET/KEY")
+  .option(
+    "--s3-endpoint <url>",
+    "an S3 store of your own (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION)",
+    toUrl("--s3-endpoint"),
+  )
+  .option("--bucket <name>", "bucket a local file is put into (default: inventory)")
+  .option(
+    "--fluent-url <url>",
+    "a Fluent account of your own (FLUENT_CLIENT_ID, FLUENT_CLIENT_SECRET, FLUENT_USERNAME, FLUENT_PASSWORD, FLUENT_RETAILER_ID)",
+    toUrl("--fluent-url"),
+  )
+  .option("--mapping <name|file>", "mapping of mappings/, or a mapping file")
+  .option("--encoding <label>", "encoding of the file, such as windows-1252", toEncoding)
+  .option("--delimiter <char>", "the character between cells; tab for a tab", toDelimiter)
+  .option("--reject-limit <limit>", "most rejected rows before the file is held: 5% or 100", toRejectLimit)
+  .option("--force", "send a file that is held or was ingested before")
+  .option("--dry-run", "inspect only: nothing is sent, nothing archived")
+  .option("--json", "print the outcome as one JSON object")
+  .option("--state <dir>", "folder for all state", (dir) => typedPath(dir), ".local/ingest")
+  .option("--verbose", "show the workflows' log")
+  .action(async (file: string, options: IngestOptions) => {
+    exitCode = await ingest(file, options, process.env);
+  });
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  exitCode = failed(error);
+}
+Deno.exit(exitCode);
+
+/** Says in one line what went wrong and gives the exit code. What nobody foresaw shows its stack. */
+function failed(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.completed : EXIT.usage;
+  console.error(`error: ${messageOf(error)}`);
+  if (error instanceof UsageError) return EXIT.usage;
+  if (!(error instanceof ConnectorError) && error instanceof Error) console.error(error.stack);
+  return EXIT.failed;
+}
