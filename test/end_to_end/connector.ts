@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type FluentServer,
+  type FluentServerOptions,
+  localFluentCredentials,
+} from "../../local/fluent/mod.ts";
+import { startFluentServer } from "../../local/fluent/mod.ts";
+import { startS3Server } from "../../local/s3/mod.ts";
+import { S3DataSource } from "../../lib/s3/mod.ts";
+
+const S3_KEYS = { accessKeyId: "tester", secretAccessKey: "tester-secret" };
+const API_KEY = "tester-api-key";
+const WORKFLOWS = new URL("../../workflows/index.ts", import.meta.url).pathname;
+
+/** One process of the connector, as the platform would start it. */
+export interface ConnectorProcess {
+  readonly url: string;
+  readonly pid: number;
+  /** SIGKILL: nothing is told to anybody. */
+  kill(): Promise<void>;
+  /** Everything it has written so far. */
+  log(): string;
+}
+
+/** A bucket, a Fluent server and a state folder that outlive the connector's processes. */
+export class Site {
+  readonly bucket = "stock";
+  readonly variables: Record<string, string | number> = {
+    s3BucketName: this.bucket,
+    fluentRetailerId: 1,
+    pollIntervalSeconds: 0.1,
+  };
+  /** Overrides of the platform's configuration, by its top-level keys. */
+  readonly overrides: Record<string, unknown> = {};
+  s3Keys = S3_KEYS;
+  fluentSecret = localFluentCredentials.clientSecret;
+  fluentUrl: string;
+  #processes: ConnectorProcess[] = [];
+
+  private constructor(
+    readonly folder: string,
+    readonly fluent: FluentServer,
+    readonly s3: Awaited<ReturnType<typeof startS3Server>>,
+    readonly store: S3DataSource,
+  ) {
+    this.fluentUrl = fluent.url;
+  }
+
+  static async open(fluentOptions: FluentServerOptions = {}): Promise<Site> {
+    const folder = await mkdtemp(join(tmpdir(), "site-"));
+    const fluent = await startFluentServer(fluentOptions);
+    const s3 = await startS3Server({
+      stateDir: join(folder, "s3"),
+      buckets: ["stock"],
+      credentials: S3_KEYS,
+    });
+    const store = new S3DataSource({
+      type: "S3_CSV",
+      s3Config: { ...S3_KEYS, region: "us-east-1", bucket: "stock", endpoint: s3.url },
+    });
+    return new Site(folder, fluent, s3, store);
+  }
+
+  /** Starts a connector process on the site's state folder. */
+  async connect(): Promise<ConnectorProcess> {
+    const config = join(this.folder, `platform-${crypto.randomUUID()}.json`);
+    await mkdir(this.folder, { recursive: true });
+    await writeFile(
+      config,
+      JSON.stringify({
+        stateDir: join(this.folder, "platform"),
+        port: 0,
+        connections: {
+          fluent_commerce: {
+            baseUrl: this.fluentUrl,
+            auth: {
+              type: "oauth2Password",
+              tokenUrl: `${this.fluentUrl}/oauth/token`,
+              ...localFluentCredentials,
+              clientSecret: this.fluentSecret,
+            },
+          },
+          s3: {
+            baseUrl: this.s3.url,
+            auth: { type: "basic", username: this.s3Keys.accessKeyId, password: this.s3Keys.secretAccessKey },
+          },
+          inventory_webhooks: { auth: { type: "apiKey", key: API_KEY } },
+        },
+        variables: { s3Endpoint: this.s3.url, ...this.variables },
+        log: { format: "json" },
+        ...this.overrides,
+      }),
+    );
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", WORKFLOWS],
+      env: { VERSORI_LOCAL_CONFIG: config, NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    let log = "";
+    const started = Promise.withResolvers<string>();
+    const reading = (async () => {
+      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+        log += text;
+        const url = /"Local platform started".*?(http:\/\/127\.0\.0\.1:\d+)/.exec(log)?.[1];
+        if (url) started.resolve(url);
+      }
+      started.reject(new Error(`The connector ended before it served:\n${log}`));
+    })();
+    const url = await started.promise;
+    let ended = false;
+    const process: ConnectorProcess = {
+      url,
+      pid: child.pid,
+      log: () => log,
+      async kill() {
+        if (ended) return;
+        ended = true;
+        child.kill("SIGKILL");
+        await child.status;
+        await reading;
+      },
+    };
+    started.promise.catch(() => undefined);
+    this.#processes.push(process);
+    return process;
+  }
+
+  put(name: string, text: string): Promise<unknown> {
+    return this.store.uploadFile(`inventory/incoming/${name}`, text);
+  }
+
+  /** Fires the schedule over HTTP, as the platform's scheduler does. */
+  async fireSchedule(process: ConnectorProcess): Promise<Response> {
+    const response = await fetch(`${process.url}/daily-inventory`, { method: "POST" });
+    return new Response(await response.text(), { status: response.status });
+  }
+
+  /** Calls a webhook with its key, or another one. */
+  async call(process: ConnectorProcess, id: string, body: unknown, apiKey = API_KEY) {
+    const response = await fetch(`${process.url}/${id}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-api-key": apiKey },
+      body: JSON.stringify(body),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === "" ? {} : JSON.parse(text) as Record<string, unknown> };
+  }
+
+  /** Looks until `seen` holds. @throws when it still doesn't after a minute */
+  async until<T>(what: string, seen: () => Promise<T | undefined> | T | undefined): Promise<T> {
+    const endsAt = Date.now() + 60_000;
+    while (true) {
+      const value = await seen();
+      if (value !== undefined) return value;
+      assert.ok(Date.now() < endsAt, `${what} within a minute`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** The job once it has one of these states. */
+  untilJob(
+    process: ConnectorProcess,
+    jobId: string,
+    states: readonly string[],
+  ): Promise<Record<string, unknown>> {
+    return this.until(`job ${jobId} is ${states.join(" or ")}`, async () => {
+      const { body } = await this.call(process, "job-status", { jobId });
+      return states.includes(String(body["status"])) ? body : undefined;
+    });
+  }
+
+  async keys(prefix: string): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { key } of this.store.listObjects({ prefix })) keys.push(key);
+    return keys;
+  }
+
+  async close(): Promise<void> {
+    for (const process of this.#processes) await process.kill();
+    await this.fluent.stop();
+    await this.s3.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Opens a site for one test, and closes it whatever happens. */
+export async function withSite(
+  options: FluentServerOptions,
+  test: (site: Site) => Promise<void>,
+): Promise<void> {
+  const site = await Site.open(options);
+  try {
+    await test(site);
+  } finally {
+    await site.close();
+  }
+}
