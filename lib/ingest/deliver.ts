@@ -21,21 +21,27 @@ export async function deliver(work: Work): Promise<StepOutcome> {
     await work.showProgress({ stage: "deliver", message: "Waiting for an earlier file of the feed" }, true);
     return { kind: "again", afterMs: 1_000 };
   }
-  const manifest = await readManifest(ports.store, work.run.manifestKey, ports.signal);
-  const journal = await Journal.open(ports.kv, request.jobId, manifest.batches.length);
-  const pending = [...journal].filter(([, entry]) => entry.state === "planned").map(([index]) => index);
-  await countSent(work, journal);
-  if (pending.length === 0) return { kind: "done" };
-
-  // Payloads are made while others are on their way, so that a free place is taken at once.
-  const payloads = new Prefetch(makePayloads(work, manifest, pending), settings.sendConcurrency);
+  if (work.run.batches.total === 0) return { kind: "done" };
+  await work.checkClaim(true);
+  const fluent = ports.fluent();
+  // Opening a Fluent job takes a call or two, which go on while the manifest is read and the first payloads are made.
+  const opening = openFluentJob(work, fluent);
   try {
-    const fluent = ports.fluent();
-    await work.checkClaim(true);
-    await openFluentJob(work, fluent);
-    return await sendAll(work, { manifest, journal, fluent, payloads });
+    const manifest = await readManifest(ports.store, work.run.manifestKey, ports.signal);
+    const journal = await Journal.open(ports.kv, request.jobId, manifest.batches.length);
+    const pending = [...journal].filter(([, entry]) => entry.state === "planned").map(([index]) => index);
+    work.run.batches.sent = manifest.batches.length - pending.length;
+    // Payloads are made while others are on their way, so that a free place is taken at once.
+    const payloads = new Prefetch(makePayloads(work, manifest, pending), settings.sendConcurrency);
+    try {
+      await opening;
+      return await sendAll(work, { manifest, journal, fluent, payloads });
+    } finally {
+      await payloads.close();
+    }
   } finally {
-    await payloads.close();
+    // Whatever failed first is thrown; this only keeps the step from ending before its calls have.
+    await Promise.allSettled([opening]);
   }
 }
 
@@ -126,13 +132,6 @@ async function openFluentJob(
     meta: { preprocessing: work.settings.fluentPreprocessing },
   }, work.signal);
   await work.save({ fluentJobs: [...work.run.fluentJobs, id], fluentJobClosed: false });
-}
-
-/** Sets the run's counts from the journal: what the last slice didn't live to write down. */
-async function countSent(work: Work, journal: Journal): Promise<void> {
-  let sent = 0;
-  for (const [, entry] of journal) if (entry.state !== "planned") sent++;
-  await work.save({ batches: { ...work.run.batches, sent } });
 }
 
 /** The pending batches in order: their bytes fetched in large ranges, one range ahead, and their rows mapped again. */

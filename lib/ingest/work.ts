@@ -44,6 +44,7 @@ export class Work {
   #claimSeenAt: number;
   #checking: Promise<void> | undefined;
   #progressAt = 0;
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(init: {
     request: IngestRequest;
@@ -74,10 +75,11 @@ export class Work {
     return this.ports.signal ? { signal: this.ports.signal } : {};
   }
 
-  /** Changes the run's place and stores it. */
-  async save(change: Partial<RunRecord>): Promise<void> {
+  /** Changes the run's place and stores it; one write after the other, so that the last change stays. */
+  save(change: Partial<RunRecord>): Promise<void> {
     this.run = { ...this.run, ...change };
-    await writeRun(this.ports.kv, this.run);
+    const write = () => writeRun(this.ports.kv, this.run);
+    return this.#saving = this.#saving.then(write, write);
   }
 
   /**

@@ -110,19 +110,29 @@ function text(convert: (value: string) => string): SdkResolver {
   });
 }
 
+/** Texts a date resolver remembers: files name few different dates, and name them again and again. */
+const REMEMBERED_DATES = 1_000;
+
 function date(
   { format, zone }: z.output<typeof dateOptions>,
   write: (date: { ms: number; hasTime: boolean }) => unknown,
 ): Convert | string {
   const parse = dateParser(format, zone);
   if (typeof parse === "string") return parse;
+  const known = new Map<string, string>();
   return (value) => {
     if (value instanceof Date && !Number.isNaN(value.getTime())) {
       return write({ ms: value.getTime(), hasTime: true });
     }
     if (typeof value !== "string") return new Refusal("not-a-date", "a date as text");
+    const before = known.get(value);
+    if (before !== undefined) return before;
     const parsed = parse(value.trim());
-    return parsed instanceof Refusal ? parsed : write(parsed);
+    const written = parsed instanceof Refusal ? parsed : write(parsed);
+    if (known.size >= REMEMBERED_DATES) known.clear();
+    // A Date could be changed by whoever gets it.
+    if (typeof written === "string") known.set(value, written);
+    return written;
   };
 }
 

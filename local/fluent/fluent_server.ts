@@ -226,6 +226,7 @@ class LocalFluentServer implements FluentServer {
   }
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const arrivedAt = this.#clock.now();
     const body = await readBody(request, MAX_BODY_BYTES);
     const method = request.method ?? "GET";
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://127.0.0.1");
@@ -238,7 +239,9 @@ class LocalFluentServer implements FluentServer {
     this.#counts.total += 1;
 
     const latency = call.latency === undefined ? 0 : this.#latency.next(call.latency);
-    if (latency > 0) await this.#clock.sleep(latency, this.#stopped.signal);
+    // Reading the body is part of the call's time.
+    const left = latency - (this.#clock.now() - arrivedAt);
+    if (latency > 0 && left > 0) await this.#clock.sleep(left, this.#stopped.signal);
     if (this.#stopped.signal.aborted) return;
 
     const fault = this.#faults.meet(method, pathname);
