@@ -26,6 +26,8 @@ export async function deliver(work: Work): Promise<StepOutcome> {
   const fluent = ports.fluent();
   // Opening a Fluent job takes a call or two, which go on while the manifest is read and the first payloads are made.
   const opening = openFluentJob(work, fluent);
+  // It may fail before it is awaited, and must not count as unhandled then: that would end the whole process.
+  opening.catch(() => undefined);
   try {
     const manifest = await readManifest(ports.store, work.run.manifestKey, ports.signal);
     const journal = await Journal.open(ports.kv, request.jobId, manifest.batches.length);

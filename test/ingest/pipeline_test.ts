@@ -368,3 +368,23 @@ Deno.test("bytes that are not the encoding never reach Fluent", async () => {
   assert.equal(summary.rows.rejected, 1);
   assert.ok(world.fluent.batches.every(({ body }) => !body.includes("\uFFFD")));
 });
+
+Deno.test("a Fluent that refuses at once, while the manifest is still being read, fails the job and nothing else", async () => {
+  const world = new World();
+  const { openFile } = world.store;
+  world.store.openFile = async (key, options) => {
+    // Long enough for a refusal to come first; an unhandled one would end the test run.
+    if (key.endsWith("manifest.json")) await new Promise((resolve) => setTimeout(resolve, 20));
+    return await openFile.call(world.store, key, options);
+  };
+  world.fluent.before = (call) => {
+    if (call === "createJob") throw refusal(401, "fluent-unauthorised", "no such client");
+  };
+  const key = await world.put("stock.csv", csvOf(10));
+  const { files } = await world.discover();
+  await world.settle();
+  const job = await world.job(files[0]!.jobId);
+  assert.equal(job.status, "failed");
+  assert.match(job.error ?? "", /no such client/);
+  assert.deepEqual(await world.keys(key), [key]);
+});
