@@ -1,6 +1,7 @@
 import { messageOf, type Retry } from "../base/mod.ts";
 import type { Answer } from "./_exchange.ts";
 import type { Redactor } from "./_redactor.ts";
+import type { CircuitRefusal } from "./circuit_breaker.ts";
 import { type Effect, FluentApiError, type FluentErrorCode } from "./fluent_api_error.ts";
 
 /** What has to be known of a request to speak of its failure. */
@@ -89,6 +90,25 @@ export function noToken(why: string, connection: string, hint: string): FluentAp
       method: "POST",
       path: "/oauth/token",
       reason: why,
+    },
+  );
+}
+
+/** The error of a request that was held back, because those before it have failed. */
+export function circuitOpen(facts: RequestFacts, refusal: CircuitRefusal): FluentApiError {
+  const { failures, forMs, because, retryAfterMs } = refusal;
+  return new FluentApiError(
+    `Cannot ${facts.doing}: nothing was sent, because ${failures} requests in a row to ${facts.target} have failed over ${
+      seconds(forMs)
+    } (the last: ${because}); try again in ${seconds(retryAfterMs)}`,
+    {
+      code: "fluent-circuit-open",
+      retry: "later",
+      effect: "none",
+      method: facts.method,
+      path: facts.path,
+      reason: because,
+      retryAfterMs,
     },
   );
 }
@@ -249,6 +269,7 @@ function hintOf(
     case "fluent-bad-request":
     case "fluent-no-token":
     case "fluent-unreachable":
+    case "fluent-circuit-open":
     case "fluent-batch-not-complete":
     case "fluent-graphql-error":
       return "";

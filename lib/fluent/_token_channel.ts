@@ -114,7 +114,7 @@ export class TokenChannel implements Channel {
     const answer = await repeat(
       facts,
       parts,
-      signal,
+      { signal },
       (attempt) =>
         tryOnce(facts, parts, attempt, signal, (inner) =>
           this.fetch(TOKEN_PATH, {

@@ -1,9 +1,21 @@
 import { type Clock, type Logger, messageOf, retry, type RetryPolicy } from "../base/mod.ts";
 import type { z } from "zod";
 import { type Answer, exchange, type StartTimer, TimedOut } from "./_exchange.ts";
-import { badAnswer, describeText, refused, type RequestFacts, timedOut, unreachable } from "./_failures.ts";
+import {
+  badAnswer,
+  circuitOpen,
+  describeText,
+  isHtml,
+  refused,
+  type RequestFacts,
+  timedOut,
+  unreachable,
+} from "./_failures.ts";
 import type { Redactor } from "./_redactor.ts";
+import type { CircuitBreaker } from "./circuit_breaker.ts";
 import { FluentApiError } from "./fluent_api_error.ts";
+import type { RetryBudget } from "./retry_budget.ts";
+import type { CallOptions } from "./types.ts";
 
 /** The right to send, and which renewal of the credentials it comes from. */
 export interface Pass {
@@ -31,6 +43,9 @@ export interface TransportParts {
   readonly logger: Logger;
   readonly redactor: Redactor;
   readonly policy: RetryPolicy;
+  readonly breaker: CircuitBreaker;
+  /** Of calls that bring none of their own. */
+  readonly retryBudget: RetryBudget;
   /** A `Retry-After` beyond this is the caller's to wait for. */
   readonly maxRetryAfterMs: number;
   readonly timeoutMs: number;
@@ -49,7 +64,7 @@ export interface RequestSpec<T> {
   readonly schema: z.ZodType<T>;
   /** What the answer should be, said after "expected ". */
   readonly expected: string;
-  readonly signal?: AbortSignal | undefined;
+  readonly options: CallOptions;
 }
 
 /** Runs a request: authorises, limits in time, repeats where that is safe, and turns every failure into its error. */
@@ -106,15 +121,16 @@ export class Transport {
   /** The 2xx answer of a request, unread. */
   send(spec: Omit<RequestSpec<unknown>, "schema" | "expected">): Promise<Answer> {
     const facts = this.factsOf(spec);
+    const { signal } = spec.options;
     let mayRenew = true;
-    return repeat(facts, this.#parts, spec.signal, async (attempt) => {
-      let pass = await this.#channel.authorise(spec.signal);
-      let answer = await this.#once(facts, spec.body, pass, attempt, spec.signal);
+    return repeat(facts, this.#parts, spec.options, async (attempt) => {
+      let pass = await this.#channel.authorise(signal);
+      let answer = await this.#once(facts, spec.body, pass, attempt, signal);
       if (answer.status === 401 && mayRenew) {
         mayRenew = false; // once per request: a 401 for ever ends after two
-        if (await this.#channel.renew(pass, spec.signal)) {
-          pass = await this.#channel.authorise(spec.signal);
-          answer = await this.#once(facts, spec.body, pass, attempt, spec.signal);
+        if (await this.#channel.renew(pass, signal)) {
+          pass = await this.#channel.authorise(signal);
+          answer = await this.#once(facts, spec.body, pass, attempt, signal);
         }
       }
       return answer;
@@ -141,7 +157,10 @@ export class Transport {
   }
 }
 
-/** One exchange, logged; its failure as a FluentApiError. Answers of every status are returned. */
+/**
+ * One exchange, if the breaker lets it leave, logged; its failure as a FluentApiError. Answers of every status are
+ * returned.
+ */
 export async function tryOnce(
   facts: RequestFacts,
   parts: TransportParts,
@@ -149,8 +168,11 @@ export async function tryOnce(
   signal: AbortSignal | undefined,
   fetchIt: (signal: AbortSignal) => Promise<Response>,
 ): Promise<Answer> {
-  const { clock, logger, redactor, timeoutMs, startTimer } = parts;
+  const { clock, logger, redactor, timeoutMs, startTimer, breaker } = parts;
   const { method, path } = facts;
+  if (signal?.aborted) throw signal.reason;
+  const permit = breaker.ask();
+  if (permit.kind === "refused") throw circuitOpen(facts, permit);
   const from = clock.now();
   try {
     const answer = await exchange(fetchIt, { timeoutMs, startTimer, signal });
@@ -161,9 +183,16 @@ export async function tryOnce(
       status: answer.status,
       durationMs: clock.now() - from,
     });
+    if (isAlive(answer)) permit.worked();
+    else {permit.failed(
+        `${method} ${path} answered ${answer.status}${isHtml(answer) ? " with a web page" : ""}`,
+      );}
     return answer;
   } catch (thrown) {
-    if (signal?.aborted) throw signal.reason;
+    if (signal?.aborted) {
+      permit.abandoned();
+      throw signal.reason;
+    }
     const error = thrown instanceof TimedOut
       ? timedOut(facts, timeoutMs)
       : unreachable(facts, thrown, redactor);
@@ -174,8 +203,18 @@ export async function tryOnce(
       code: error.code,
       durationMs: clock.now() - from,
     });
+    permit.failed(
+      `${method} ${path} ${
+        error.code === "fluent-timeout" ? "had no answer in time" : "lost its connection"
+      }`,
+    );
     throw error;
   }
+}
+
+/** Whether it was the API that answered: not a gateway for it (5xx), nor a page or nothing where JSON belongs. */
+function isAlive({ status, text }: Answer): boolean {
+  return status < 500 && (status >= 300 || /^\s*[{[]/.test(text));
 }
 
 /**
@@ -186,13 +225,18 @@ export async function tryOnce(
 export function repeat(
   facts: RequestFacts,
   parts: TransportParts,
-  signal: AbortSignal | undefined,
+  options: CallOptions,
   operation: (attempt: number) => Promise<Answer>,
 ): Promise<Answer> {
-  const { policy, clock, random, logger, redactor, maxRetryAfterMs } = parts;
+  const { clock, random, logger, redactor, maxRetryAfterMs } = parts;
+  const { signal, attempts = parts.policy.attempts, retryBudget = parts.retryBudget } = options;
+  const policy = { ...parts.policy, attempts };
   return retry(async (attempt) => {
     const answer = await operation(attempt);
-    if (answer.status >= 200 && answer.status < 300) return answer;
+    if (answer.status >= 200 && answer.status < 300) {
+      retryBudget.earn();
+      return answer;
+    }
     throw refused(facts, answer, redactor, clock.now());
   }, {
     policy,
@@ -204,14 +248,25 @@ export function repeat(
       if (!(error instanceof FluentApiError) || error.path !== facts.path || error.retry === "never") {
         return false;
       }
+      // The breaker's word is for the caller: waiting it out in every call would be what it is there to prevent.
+      if (error.code === "fluent-circuit-open") return false;
       const certain = error.code === "fluent-rate-limited" ||
         (error.code === "fluent-unreachable" && error.effect === "none");
       if (!facts.repeatable && !certain) return false;
-      if (error.retryAfterMs === undefined) return true;
-      return error.retryAfterMs > maxRetryAfterMs ? false : { afterMs: error.retryAfterMs };
+      const { retryAfterMs = 0 } = error;
+      if (retryAfterMs > maxRetryAfterMs) return false;
+      if (retryBudget.take()) return { afterMs: retryAfterMs };
+      logger.warn("Fluent request failed, and the job's retry budget is used up", {
+        method: facts.method,
+        path: facts.path,
+        code: error.code,
+        ...retryBudget.state,
+      });
+      return false;
     },
     onRetry(error, attempt, delayMs) {
       const { method, path } = facts;
+      if (error instanceof FluentApiError) options.onRetry?.(error, delayMs);
       const code = error instanceof FluentApiError ? error.code : "unknown";
       const status = error instanceof FluentApiError ? error.status : undefined;
       logger.warn("Fluent request failed, trying again", {

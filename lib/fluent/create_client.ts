@@ -5,7 +5,9 @@ import { PlatformChannel } from "./_platform_channel.ts";
 import { Redactor } from "./_redactor.ts";
 import { type FetchLike, TokenChannel } from "./_token_channel.ts";
 import { Transport, type TransportParts } from "./_transport.ts";
+import { CircuitBreaker } from "./circuit_breaker.ts";
 import { FluentClient } from "./fluent_client.ts";
+import { RetryBudget } from "./retry_budget.ts";
 import type { RetailerId } from "./types.ts";
 
 /** Access to a Fluent account. Checked when the client is created, so that environment values can be passed as they are. */
@@ -47,6 +49,10 @@ export interface CreateClientOptions {
   readonly timeoutMs?: number | undefined;
   /** Attempts in all for what may be repeated. Default 4. */
   readonly attempts?: number | undefined;
+  /** Shared by clients that talk to the same Fluent. Default: one of the client's own. */
+  readonly breaker?: CircuitBreaker | undefined;
+  /** What the calls of the client's job may repeat together. Default: one of the client's own. */
+  readonly retryBudget?: RetryBudget | undefined;
   /** First and longest backoff (full jitter). Defaults 500 and 10,000. */
   readonly baseDelayMs?: number | undefined;
   readonly maxDelayMs?: number | undefined;
@@ -112,8 +118,11 @@ function partsOf(
   logger: Logger | undefined,
   configuredTimeoutMs: number | undefined,
 ): TransportParts {
+  const clock = options.clock ?? systemClock;
   return {
-    clock: options.clock ?? systemClock,
+    clock,
+    breaker: options.breaker ?? new CircuitBreaker({ clock }),
+    retryBudget: options.retryBudget ?? new RetryBudget(),
     random: options.random ?? Math.random,
     logger: logger ?? silentLogger,
     redactor: new Redactor(),

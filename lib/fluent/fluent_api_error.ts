@@ -23,6 +23,8 @@ export type FluentErrorCode =
   | "fluent-timeout"
   /** A 2xx or 3xx answer that is not what the API documents: HTML, nothing, another shape, incomplete pages. */
   | "fluent-bad-answer"
+  /** Not sent: too many requests in a row have failed, see `CircuitBreaker`. `retryAfterMs` says when to try again. */
+  | "fluent-circuit-open"
   /** The results of a batch were wanted before the batch was COMPLETE. */
   | "fluent-batch-not-complete"
   /** A GraphQL answer with errors and without data. */

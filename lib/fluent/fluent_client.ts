@@ -78,7 +78,7 @@ export class FluentClient {
       method: "GET",
       path: `${JOBS}/0`,
       repeatable: true,
-      signal: options.signal,
+      options,
     } as const;
     const { redactor } = this.#transport;
     try {
@@ -110,7 +110,7 @@ export class FluentClient {
       repeatable: false,
       schema: createdAnswer,
       expected: "the new job's id",
-      signal: options.signal,
+      options,
     });
     return { id, name, retailerId };
   }
@@ -127,7 +127,7 @@ export class FluentClient {
       repeatable: false,
       schema: createdAnswer,
       expected: "the new batch's id",
-      signal: options.signal,
+      options,
     });
     this.#jobs.of(jobId).sent.set(id, request.entities.length);
     return { id, jobId };
@@ -143,7 +143,7 @@ export class FluentClient {
       repeatable: true,
       schema: jobAnswer,
       expected: "a job",
-      signal: options.signal,
+      options,
     } as const;
     const answer = await this.#transport.request(spec);
     this.#same("job", spec, jobId, answer.jobId);
@@ -178,7 +178,7 @@ export class FluentClient {
       repeatable: true,
       schema: batchAnswer,
       expected: "a batch",
-      signal: options.signal,
+      options,
     } as const;
     const answer = await this.#transport.request(spec);
     this.#same("batch", spec, batchId, answer.batchId);
@@ -303,7 +303,7 @@ export class FluentClient {
       repeatable,
       schema: graphqlAnswer,
       expected: "a GraphQL answer",
-      signal: options.signal,
+      options,
     });
     if (errors === undefined || errors.length === 0) return { data };
     if (data !== undefined && data !== null) return { data, errors };
@@ -334,7 +334,7 @@ export class FluentClient {
     options: CallOptions & { readonly pageSize?: number | undefined },
   ): (start: number) => Promise<FluentBatchAnswer> {
     const count = options.pageSize ?? RESULTS_PAGE_SIZE;
-    return (start) => this.getBatch(jobId, batchId, { start, count, signal: options.signal });
+    return (start) => this.getBatch(jobId, batchId, { ...options, start, count });
   }
 
   #cleaned(outcome: ReturnType<typeof outcomeOf>): ReturnType<typeof outcomeOf> {

@@ -21,6 +21,20 @@ export {
   FluentRequestError,
   type RequestProblem,
 } from "./fluent_api_error.ts";
+export {
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  type CircuitPermit,
+  type CircuitRefusal,
+  type CircuitState,
+  circuitStateSchema,
+} from "./circuit_breaker.ts";
+export {
+  RetryBudget,
+  type RetryBudgetOptions,
+  type RetryBudgetState,
+  retryBudgetStateSchema,
+} from "./retry_budget.ts";
 export { calculateBatchSize } from "./batch_size.ts";
 export { MAX_ENTITIES_PER_BATCH } from "./_requests.ts";
 export {

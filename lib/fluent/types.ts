@@ -1,9 +1,22 @@
+import type { FluentApiError } from "./fluent_api_error.ts";
+import type { RetryBudget } from "./retry_budget.ts";
+
 /** A Fluent retailer: `1`, `"1"` or a reference. Fluent's own samples use both forms. */
 export type RetailerId = string | number;
 
-/** What every call takes: `signal` ends it, waits and retries included, with the signal's reason. */
+/** What every call takes. */
 export interface CallOptions {
+  /**
+   * Ends the call, waits and repetitions included, with the signal's reason. A request that had left may have taken
+   * effect all the same.
+   */
   readonly signal?: AbortSignal | undefined;
+  /** Attempts in all for what may be repeated, for this call. Default: the client's. */
+  readonly attempts?: number | undefined;
+  /** What the call's job may repeat. Default: the client's. */
+  readonly retryBudget?: RetryBudget | undefined;
+  /** Told of every failure inside the call that is followed by another attempt, and the pause before it. */
+  readonly onRetry?: ((failure: FluentApiError, delayMs: number) => void) | undefined;
 }
 
 /** A new Fluent job. `meta: { preprocessing: "skip" }` switches Fluent's batch pre-processing off. */
