@@ -1,13 +1,14 @@
 import type { Clock } from "../../lib/base/mod.ts";
 import { type Answer, ok, refusal } from "./_answer.ts";
 import type { FluentServerOptions } from "./options.ts";
-import { batchSchema, type Entity, jobSchema, reasonOf } from "./_schemas.ts";
+import { type Entity, jobSchema, readBatch, reasonOf } from "./_schemas.ts";
 import type { BatchRow, Failures, FluentStore, JobRow, StockRow } from "./_store.ts";
 
 /** What the API calls the states. */
 export type JobStatus = "OPEN" | "CLOSED";
 export type BatchStatus = "PENDING" | "RUNNING" | "COMPLETE";
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 5_000;
 
@@ -58,18 +59,19 @@ export class BatchApi {
     }
     const json = parseJson(body);
     if (json === undefined) return refusal(400, "BAD_REQUEST", "the body is not JSON in UTF-8");
-    const batch = batchSchema.safeParse(json);
-    if (!batch.success) return refusal(400, "BAD_REQUEST", reasonOf(batch.error));
+    const batch = readBatch(json);
+    if ("reason" in batch) return refusal(400, "BAD_REQUEST", batch.reason);
+    const { entities } = batch;
 
     const now = this.#clock.now();
-    const { runningAt, completeAt } = this.#schedule(now, batch.data.entities.length);
+    const { runningAt, completeAt } = this.#schedule(now, entities.length);
     const id = this.#store.addBatch({
       jobId: job.id,
-      entityCount: batch.data.entities.length,
+      entityCount: entities.length,
       receivedAt: now,
       runningAt,
       completeAt,
-      failures: this.#failuresOf(batch.data.entities),
+      failures: this.#failuresOf(entities),
       body,
     });
     this.#latestCompletion = completeAt;
@@ -209,12 +211,12 @@ function* stockOf(body: Uint8Array, failures: Failures): Generator<StockRow> {
 
 /** A stored body was validated when it came. */
 function entitiesOf(body: Uint8Array): Entity[] {
-  return (JSON.parse(new TextDecoder().decode(body)) as { entities: Entity[] }).entities;
+  return (JSON.parse(utf8.decode(body)) as { entities: Entity[] }).entities;
 }
 
 function parseJson(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    return JSON.parse(utf8.decode(body));
   } catch {
     // Whatever is wrong with it, the answer is the same 400.
     return undefined;

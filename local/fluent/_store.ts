@@ -67,6 +67,7 @@ const SETTLE_STEP = 50;
 export class FluentStore {
   readonly #db: DatabaseSync;
   readonly #insertBatch;
+  readonly #job;
   readonly #batch;
   readonly #body;
   readonly #latestToken;
@@ -74,6 +75,8 @@ export class FluentStore {
   constructor(stateDir?: string) {
     if (stateDir !== undefined) mkdirSync(stateDir, { recursive: true });
     this.#db = new DatabaseSync(stateDir === undefined ? ":memory:" : join(stateDir, "fluent.sqlite"));
+    // Bodies are tens of kilobytes: large pages write them faster. Has no effect on a database that exists.
+    this.#db.exec("PRAGMA page_size = 16384;");
     // WAL survives the death of the process whatever `synchronous` says; only the machine's own death could lose commits.
     this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA busy_timeout = 5000;");
     this.#db.exec(SCHEMA);
@@ -81,6 +84,9 @@ export class FluentStore {
     this.#insertBatch = this.#db.prepare(
       "INSERT INTO batches (jobId, entityCount, sha256, receivedAt, runningAt, completeAt, failures, body) " +
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    this.#job = this.#db.prepare(
+      "SELECT id, name, retailerId, createdAt, closesAt FROM jobs WHERE id = ?",
     );
     this.#batch = this.#db.prepare(`SELECT ${BATCH_COLUMNS} FROM batches WHERE jobId = ? AND id = ?`);
     this.#body = this.#db.prepare("SELECT failures, body FROM batches WHERE id = ?");
@@ -119,11 +125,7 @@ export class FluentStore {
   }
 
   job(id: number): JobRow | undefined {
-    return this.#db.prepare("SELECT id, name, retailerId, createdAt, closesAt FROM jobs WHERE id = ?").get(
-      id,
-    ) as
-      | JobRow
-      | undefined;
+    return this.#job.get(id) as JobRow | undefined;
   }
 
   jobs(): JobRow[] {

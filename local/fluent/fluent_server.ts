@@ -5,6 +5,7 @@ import { type Answer, ok, refusal } from "./_answer.ts";
 import { BatchApi, type BatchStatus, type JobStatus } from "./_batch_api.ts";
 import { type Fault, FaultPlan } from "./faults.ts";
 import { dropConnection, readBody, sendAnswer, sendText } from "./_http.ts";
+import { type CallTimer, preciseTimer, timerOf } from "./_call_timer.ts";
 import { Latency } from "./_latency.ts";
 import { TokenService } from "./_oauth.ts";
 import { type FluentServerOptions, localFluentCredentials } from "./options.ts";
@@ -105,6 +106,7 @@ class LocalFluentServer implements FluentServer {
   readonly #faults: FaultPlan;
   readonly #latency: Latency;
   readonly #rateLimit: number;
+  readonly #timer: CallTimer;
   readonly #http: http.Server;
   readonly #stopped = new AbortController();
   readonly #counts = {
@@ -123,6 +125,7 @@ class LocalFluentServer implements FluentServer {
     this.#faults = new FaultPlan(options.faults ?? []);
     this.#latency = new Latency(options);
     this.#rateLimit = options.requestsPerSecond ?? Infinity;
+    this.#timer = options.clock === undefined ? preciseTimer : timerOf(options.clock);
     this.#http = http.createServer((request, response) => void this.#serve(request, response));
   }
 
@@ -226,7 +229,7 @@ class LocalFluentServer implements FluentServer {
   }
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-    const arrivedAt = this.#clock.now();
+    const arrivedAt = this.#timer.now();
     const body = await readBody(request, MAX_BODY_BYTES);
     const method = request.method ?? "GET";
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://127.0.0.1");
@@ -239,41 +242,53 @@ class LocalFluentServer implements FluentServer {
     this.#counts.total += 1;
 
     const latency = call.latency === undefined ? 0 : this.#latency.next(call.latency);
-    // Reading the body is part of the call's time.
-    const left = latency - (this.#clock.now() - arrivedAt);
-    if (latency > 0 && left > 0) await this.#clock.sleep(left, this.#stopped.signal);
-    if (this.#stopped.signal.aborted) return;
-
-    const fault = this.#faults.meet(method, pathname);
-    switch (fault?.kind) {
-      case "hang":
-        return count(this.#counts.byStatus, "hung");
-      case "reset-before":
-        count(this.#counts.byStatus, "dropped");
-        return dropConnection(response);
-      case "status":
-        return this.#send(response, faulty(fault));
-      case "html":
-        count(this.#counts.byStatus, String(fault.status ?? 200));
-        return sendText(response, fault.status ?? 200, "text/html", "<html><body>Gateway</body></html>");
-      case "empty":
-        count(this.#counts.byStatus, String(fault.status ?? 200));
-        return sendText(response, fault.status ?? 200, "application/json", "");
-      case "status-after-effect":
-        this.#work(call, request, searchParams, body);
-        return this.#send(response, faulty(fault));
-      case "reset-after-effect":
-        this.#work(call, request, searchParams, body);
-        count(this.#counts.byStatus, "dropped");
-        return dropConnection(response);
-      case undefined:
-        return this.#send(response, this.#work(call, request, searchParams, body));
-    }
+    const answer = this.#decide(call, request, pathname, searchParams, body);
+    await this.#timer.waitUntil(arrivedAt + latency, this.#stopped.signal);
+    if (!this.#stopped.signal.aborted) answer(response);
   }
 
-  #send(response: http.ServerResponse, answer: Answer): void {
-    count(this.#counts.byStatus, String(answer.status));
-    sendAnswer(response, answer);
+  /** Does a call's work, unless a fault says otherwise. @returns what sends the answer, when it is time to. */
+  #decide(
+    call: Call,
+    request: http.IncomingMessage,
+    path: string,
+    query: URLSearchParams,
+    body: Uint8Array | undefined,
+  ): (response: http.ServerResponse) => void {
+    const work = () => this.#work(call, request, query, body);
+    const send = (answer: Answer) => (response: http.ServerResponse) => {
+      count(this.#counts.byStatus, String(answer.status));
+      sendAnswer(response, answer);
+    };
+    const sendPlain = (status: number, type: string, text: string) => (response: http.ServerResponse) => {
+      count(this.#counts.byStatus, String(status));
+      sendText(response, status, type, text);
+    };
+    const drop = (response: http.ServerResponse) => {
+      count(this.#counts.byStatus, "dropped");
+      dropConnection(response);
+    };
+    const fault = this.#faults.meet(request.method ?? "GET", path);
+    switch (fault?.kind) {
+      case "hang":
+        return () => count(this.#counts.byStatus, "hung");
+      case "reset-before":
+        return drop;
+      case "status":
+        return send(faulty(fault));
+      case "html":
+        return sendPlain(fault.status ?? 200, "text/html", "<html><body>Gateway</body></html>");
+      case "empty":
+        return sendPlain(fault.status ?? 200, "application/json", "");
+      case "status-after-effect":
+        work();
+        return send(faulty(fault));
+      case "reset-after-effect":
+        work();
+        return drop;
+      case undefined:
+        return send(work());
+    }
   }
 
   #work(

@@ -17,7 +17,7 @@ export const localFluentCredentials: FluentCredentials = {
   password: "local-password",
 };
 
-/** Milliseconds waited before a call's work is done, by kind of call; what is left out is 0. */
+/** Milliseconds from a call's arrival to its answer, by kind of call; what is left out is 0. */
 export interface LatencyByCall {
   /** `POST /oauth/token` */
   readonly token?: number;
@@ -62,7 +62,10 @@ export interface CloneableFluentServerOptions {
   readonly unknownLocations?: readonly string[];
   /** SKUs whose entities fail with another responseCode. */
   readonly failingSkus?: Readonly<Record<string, EntityFailureCode>>;
-  /** Milliseconds before a call's work is done; a timer each, so that concurrent calls overlap. Default 0. */
+  /**
+   * Milliseconds from a call's arrival to its answer, the server's own work inside them; a timer each, so that
+   * concurrent calls overlap. Default 0.
+   */
   readonly latencyMs?: number | LatencyByCall;
   /** Spread of the latency, 0 to 1: 0.2 draws from 0.8 to 1.2 times the latency. Default 0. */
   readonly latencyJitter?: number;

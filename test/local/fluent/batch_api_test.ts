@@ -51,6 +51,14 @@ Deno.test("a batch that is not as documented is refused with the reason, and not
       [batchOf([{ ...good, locationRef: 7 }]), /^entities\[0\]\.locationRef: /],
       [batchOf([{ ...good, retailerId: undefined }]), /^entities\[0\]\.retailerId: /],
       [batchOf([{ ...good, attributes: "expectedOn" }]), /^entities\[0\]\.attributes: /],
+      [batchOf([{ ...good, attributes: [] }]), /^entities\[0\]\.attributes: /],
+      [batchOf([{ ...good, qty: 2 ** 60 }]), /^entities\[0\]\.qty: /],
+      [batchOf([{ ...good, retailerId: "" }]), /^entities\[0\]\.retailerId: /],
+      [batchOf([{ ...good, correctedQty: "0" }]), /^entities\[0\]\.correctedQty: /],
+      [batchOf([{ ...good, status: null }]), /^entities\[0\]\.status: /],
+      [batchOf([good, null]), /^entities\[1\]: /],
+      [{ ...batchOf([good]), source: 7 }, /^source: /],
+      [{ ...batchOf([good]), conditions: "x" }, /^conditions: /],
       ["not json", /not JSON/],
     ];
     for (const [body, reason] of cases) {

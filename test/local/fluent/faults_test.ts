@@ -164,6 +164,30 @@ Deno.test("concurrent calls wait out their latency together", async () => {
   });
 });
 
+Deno.test("the latency runs from a request's arrival: the server's own work counts inside it", async () => {
+  const clock = new VirtualClock();
+  // The check of an entity takes the server 30 ms here.
+  const isUnknown = () => (clock.advance(30), false);
+  await withServer({ clock, latencyMs: { batch: 50 }, isUnknown }, async (server, caller) => {
+    const jobId = await caller.job();
+    await caller.accepted(jobId, [entity("S1", "L", 1)]);
+    assert.deepEqual(clock.slept, [20]);
+    await caller.accepted(jobId, [entity("S1", "L", 1), entity("S2", "L", 1)]);
+    assert.deepEqual(clock.slept, [20]); // 60 ms of work leave nothing to wait for
+    assert.equal(server.batches().length, 2);
+  });
+});
+
+Deno.test("by the machine's clock an answer is never early", () =>
+  withServer({ latencyMs: { read: 5 } }, async (_server, caller) => {
+    for (let i = 0; i < 20; i++) {
+      const from = performance.now();
+      await caller.api("GET", "/job/7");
+      const took = performance.now() - from;
+      assert(took >= 5, `${took} ms`);
+    }
+  }));
+
 Deno.test("jitter spreads the latency, and the same seed spreads it the same", async () => {
   const slept = async (seed: number) => {
     const clock = new VirtualClock();
