@@ -2,7 +2,14 @@ import type { Clock } from "../../lib/base/mod.ts";
 import { type Answer, ok, refusal } from "./_answer.ts";
 import type { FluentServerOptions } from "./options.ts";
 import { type Entity, jobSchema, readBatch, reasonOf } from "./_schemas.ts";
-import type { BatchRow, Failures, FluentStore, JobRow, StockRow } from "./_store.ts";
+import {
+  type BatchRow,
+  type Failures,
+  type FluentStore,
+  type JobRow,
+  NEVER,
+  type StockRow,
+} from "./_store.ts";
 
 /** What the API calls the states. */
 export type JobStatus = "OPEN" | "CLOSED";
@@ -20,7 +27,10 @@ export class BatchApi {
   readonly #unknownSkus: ReadonlySet<string>;
   readonly #unknownLocations: ReadonlySet<string>;
   readonly #failingSkus: ReadonlyMap<string, 301 | 404 | 500>;
+  readonly #poisonSkus: ReadonlySet<string>;
+  readonly #stuck: ReadonlySet<number>;
   #latestCompletion: number;
+  #accepted = 0;
 
   constructor(store: FluentStore, clock: Clock, options: FluentServerOptions) {
     this.#store = store;
@@ -29,6 +39,8 @@ export class BatchApi {
     this.#unknownSkus = new Set(options.unknownSkus);
     this.#unknownLocations = new Set(options.unknownLocations);
     this.#failingSkus = new Map(Object.entries(options.failingSkus ?? {}));
+    this.#poisonSkus = new Set(options.poisonSkus);
+    this.#stuck = new Set(options.stuckBatches);
     this.#latestCompletion = store.latestCompletion();
   }
 
@@ -62,6 +74,14 @@ export class BatchApi {
     const batch = readBatch(json);
     if ("reason" in batch) return refusal(400, "BAD_REQUEST", batch.reason);
     const { entities } = batch;
+    const poison = this.#poisonSkus.size === 0
+      ? -1
+      : entities.findIndex(({ skuRef }) => this.#poisonSkus.has(skuRef));
+    if (poison >= 0) {
+      const reason = `entities[${poison}].skuRef: ${entities[poison]!.skuRef} cannot be processed`;
+      return refusal(400, "BAD_REQUEST", reason);
+    }
+    this.#accepted += 1;
 
     const now = this.#clock.now();
     const { runningAt, completeAt } = this.#schedule(now, entities.length);
@@ -74,7 +94,11 @@ export class BatchApi {
       failures: this.#failuresOf(entities),
       body,
     });
-    this.#latestCompletion = completeAt;
+    if (completeAt !== NEVER) this.#latestCompletion = completeAt;
+    const { closeJobsAfterBatches } = this.#options;
+    if (closeJobsAfterBatches !== undefined && this.#store.batchCount(job.id) >= closeJobsAfterBatches) {
+      this.#store.closeJob(job.id, now);
+    }
     return ok({ id: String(id) });
   }
 
@@ -146,6 +170,7 @@ export class BatchApi {
   /** Batches complete in the order of their acceptance: then the stock is the last accepted quantity. */
   #schedule(now: number, rows: number): { readonly runningAt: number; readonly completeAt: number } {
     const { pendingMs = 0, runningMs = 0, throughputRowsPerSecond } = this.#options;
+    if (this.#stuck.has(this.#accepted)) return { runningAt: NEVER, completeAt: NEVER };
     const ready = now + pendingMs;
     if (throughputRowsPerSecond === undefined) {
       return { runningAt: ready, completeAt: Math.max(ready + runningMs, this.#latestCompletion) };

@@ -48,7 +48,10 @@ const SCHEMA = `
     WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS settled (one INTEGER PRIMARY KEY CHECK (one = 1), throughBatch INTEGER NOT NULL);
   INSERT OR IGNORE INTO settled VALUES (1, 0);
+  CREATE TABLE IF NOT EXISTS overtaken (id INTEGER PRIMARY KEY);
 `;
+/** When a batch completes that doesn't by itself: after any other time, and exact in SQLite. */
+export const NEVER = Number.MAX_SAFE_INTEGER;
 /** Job and batch ids start far apart, so that a caller who takes one for the other gets a 404. */
 const FIRST_IDS = `
   INSERT INTO sqlite_sequence (name, seq) SELECT 'jobs', 198 WHERE NOT EXISTS
@@ -117,6 +120,10 @@ export class FluentStore {
     return Number(done.changes) === 1;
   }
 
+  revokeAccessTokens(): void {
+    this.#db.exec("DELETE FROM tokens WHERE kind = 'access'");
+  }
+
   addJob(job: Omit<JobRow, "id"> & { readonly meta: unknown }): number {
     const done = this.#db.prepare(
       "INSERT INTO jobs (name, retailerId, meta, createdAt, closesAt) VALUES (?, ?, ?, ?, ?)",
@@ -169,6 +176,11 @@ export class FluentStore {
     return rows as unknown as BatchRow[];
   }
 
+  batchCount(jobId: number): number {
+    return (this.#db.prepare("SELECT count(*) AS n FROM batches WHERE jobId = ?").get(jobId) as { n: number })
+      .n;
+  }
+
   /** The body as it was received, and what processing refuses of it. */
   bodyOf(batchId: number): { readonly body: Uint8Array; readonly failures: Failures } {
     const row = this.#body.get(batchId) as { failures: string; body: Uint8Array } | undefined;
@@ -178,8 +190,8 @@ export class FluentStore {
 
   /** When the batch accepted last completes; 0 when there is none. */
   latestCompletion(): number {
-    const row = this.#db.prepare("SELECT max(completeAt) AS at FROM batches").get() as { at: number | null };
-    return row.at ?? 0;
+    const select = this.#db.prepare("SELECT max(completeAt) AS at FROM batches WHERE completeAt < ?");
+    return (select.get(NEVER) as { at: number | null }).at ?? 0;
   }
 
   /** Makes every batch complete at `at`, unless it did before. */
@@ -189,15 +201,24 @@ export class FluentStore {
     ).run(at, at);
   }
 
-  /** Applies to the stock, in order of acceptance, every batch that is complete by `now` and not applied yet. */
+  /**
+   * Applies to the stock, in order of acceptance, every batch that is complete by `now` and not applied yet. A batch that
+   * later ones have overtaken is applied when its own time comes.
+   */
   settle(now: number, stockOf: (body: Uint8Array, failures: Failures) => Iterable<StockRow>): void {
     const due = this.#db.prepare(
-      "SELECT id FROM batches WHERE id > (SELECT throughBatch FROM settled) AND completeAt <= ? ORDER BY id LIMIT ?",
+      "SELECT id FROM batches WHERE (id > (SELECT throughBatch FROM settled) OR id IN (SELECT id FROM overtaken)) " +
+        "AND completeAt <= ? ORDER BY id LIMIT ?",
     );
+    const overtake = this.#db.prepare(
+      "INSERT INTO overtaken SELECT id FROM batches " +
+        "WHERE id > (SELECT throughBatch FROM settled) AND id < ? AND completeAt > ?",
+    );
+    const applied = this.#db.prepare("DELETE FROM overtaken WHERE id = ?");
     const upsert = this.#db.prepare(
       "INSERT INTO stock VALUES (?, ?, ?) ON CONFLICT (sku, location) DO UPDATE SET qty = excluded.qty",
     );
-    const mark = this.#db.prepare("UPDATE settled SET throughBatch = ?");
+    const mark = this.#db.prepare("UPDATE settled SET throughBatch = max(throughBatch, ?)");
     for (;;) {
       const ids = due.all(now, SETTLE_STEP) as { id: number }[];
       const last = ids.at(-1);
@@ -206,7 +227,9 @@ export class FluentStore {
         for (const { id } of ids) {
           const { body, failures } = this.bodyOf(id);
           for (const row of stockOf(body, failures)) upsert.run(row.sku, row.location, row.qty);
+          applied.run(id);
         }
+        overtake.run(last.id, now);
         mark.run(last.id);
       });
     }

@@ -11,6 +11,8 @@ serveInWorker<CloneableFluentServerOptions, FluentServer, FluentCommand>(
         return server.setFaults(command.faults);
       case "close-job":
         return server.closeJob(command.jobId);
+      case "revoke-tokens":
+        return server.revokeTokens();
       case "complete-batches":
         return server.completeBatches();
     }

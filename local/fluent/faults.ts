@@ -1,3 +1,5 @@
+import type { Clock } from "../../lib/base/mod.ts";
+
 /** Which requests a fault means. What is left out matches everything. */
 export interface FaultMatch {
   readonly method?: string;
@@ -7,6 +9,10 @@ export interface FaultMatch {
   readonly nth?: number;
   /** How many fail from there on. Default 1 when `nth` is given, else all. */
   readonly times?: number;
+  /** Milliseconds by the server's clock after the faults were set: requests before it are not meant. Default 0. */
+  readonly fromMs?: number;
+  /** Requests from then on are not meant: with `fromMs`, an outage. Default never. */
+  readonly untilMs?: number;
 }
 
 /** How a request fails. */
@@ -25,16 +31,20 @@ export type FaultKind =
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: unknown;
   }
-  /** Drops the connection without doing the work. */
+  /** Drops the connection while the request's body comes in, without doing the work. */
+  | { readonly kind: "reset-during-request" }
+  /** Takes the whole request, then drops the connection without doing the work. */
   | { readonly kind: "reset-before" }
+  /** Does the work, then drops the connection in the middle of the answer. */
+  | { readonly kind: "reset-during-answer" }
   /** Does the work, then drops the connection: the caller can't know. */
   | { readonly kind: "reset-after-effect" }
-  /** Never answers and does nothing, until the caller or the server gives up. */
-  | { readonly kind: "hang" }
-  /** Answers a page of HTML, as a proxy in between would; default status 200. Does no work. */
-  | { readonly kind: "html"; readonly status?: number }
-  /** Answers an empty body; default status 200. Does no work. */
-  | { readonly kind: "empty"; readonly status?: number };
+  /** Never answers, until the caller or the server gives up. Does no work, unless `afterEffect`. */
+  | { readonly kind: "hang"; readonly afterEffect?: boolean }
+  /** Answers a page of HTML, as a proxy in between would; default status 200. Does no work, unless `afterEffect`. */
+  | { readonly kind: "html"; readonly status?: number; readonly afterEffect?: boolean }
+  /** Answers an empty body; default status 200. Does no work, unless `afterEffect`. */
+  | { readonly kind: "empty"; readonly status?: number; readonly afterEffect?: boolean };
 
 /**
  * A failure on request. Faults are tried in order and the first that fires wins; each counts every request it
@@ -52,23 +62,29 @@ export type Fault = { readonly match?: FaultMatch } & FaultKind;
 
 /** The faults in force and how often each has been met. */
 export class FaultPlan {
+  readonly #clock: Clock;
   #faults: { readonly fault: Fault; seen: number }[] = [];
+  #setAt = 0;
 
-  constructor(faults: readonly Fault[]) {
+  constructor(faults: readonly Fault[], clock: Clock) {
+    this.#clock = clock;
     this.set(faults);
   }
 
   /** Replaces the faults and starts counting anew. */
   set(faults: readonly Fault[]): void {
+    this.#setAt = this.#clock.now();
     this.#faults = faults.map((fault) => ({ fault, seen: 0 }));
   }
 
   /** The fault this request meets, if any. Counts the request. */
   meet(method: string, path: string): Fault | undefined {
+    const sinceSet = this.#clock.now() - this.#setAt;
     let met: Fault | undefined;
     for (const entry of this.#faults) {
       const { match = {} } = entry.fault;
       if (!matches(match, method, path)) continue;
+      if (sinceSet < (match.fromMs ?? 0) || sinceSet >= (match.untilMs ?? Infinity)) continue;
       entry.seen += 1;
       const first = match.nth ?? 1;
       const times = match.times ?? (match.nth === undefined ? Infinity : 1);

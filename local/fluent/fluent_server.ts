@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../../lib/base/mod.ts";
 import { type Answer, ok, refusal } from "./_answer.ts";
 import { BatchApi, type BatchStatus, type JobStatus } from "./_batch_api.ts";
 import { type Fault, FaultPlan } from "./faults.ts";
-import { dropConnection, readBody, sendAnswer, sendText } from "./_http.ts";
+import { dropConnection, readBody, sendAnswer, sendHalf, sendText, untilBodyBegins } from "./_http.ts";
 import { type CallTimer, preciseTimer, timerOf } from "./_call_timer.ts";
 import { Latency } from "./_latency.ts";
 import { TokenService } from "./_oauth.ts";
@@ -64,6 +64,8 @@ export interface FluentServer {
   setFaults(faults: readonly Fault[]): void;
   /** Closes a job before midnight. @throws when there is no such job. */
   closeJob(jobId: string): void;
+  /** Makes every access token given out so far unknown; refresh tokens stay. */
+  revokeTokens(): void;
   /** Completes every batch accepted so far, also those that would stay PENDING. */
   completeBatches(): void;
   /** Drops what is open and closes the database. */
@@ -122,7 +124,7 @@ class LocalFluentServer implements FluentServer {
     this.#store = new FluentStore(options.stateDir);
     this.#api = new BatchApi(this.#store, this.#clock, options);
     this.#tokens = new TokenService(this.#store, { credentials: localFluentCredentials, ...options });
-    this.#faults = new FaultPlan(options.faults ?? []);
+    this.#faults = new FaultPlan(options.faults ?? [], this.#clock);
     this.#latency = new Latency(options);
     this.#rateLimit = options.requestsPerSecond ?? Infinity;
     this.#timer = options.clock === undefined ? preciseTimer : timerOf(options.clock);
@@ -212,6 +214,10 @@ class LocalFluentServer implements FluentServer {
     }
   }
 
+  revokeTokens(): void {
+    this.#store.revokeAccessTokens();
+  }
+
   completeBatches(): void {
     this.#api.completeAll();
   }
@@ -230,10 +236,10 @@ class LocalFluentServer implements FluentServer {
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const arrivedAt = this.#timer.now();
-    const body = await readBody(request, MAX_BODY_BYTES);
     const method = request.method ?? "GET";
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://127.0.0.1");
     if (pathname.startsWith("/_local/")) {
+      request.resume();
       return sendAnswer(response, this.#inspect(method, pathname, searchParams));
     }
 
@@ -241,21 +247,24 @@ class LocalFluentServer implements FluentServer {
     count(this.#counts.byEndpoint, call.endpoint);
     this.#counts.total += 1;
 
+    const fault = this.#faults.meet(method, pathname);
+    if (fault?.kind === "reset-during-request") {
+      await untilBodyBegins(request);
+      count(this.#counts.byStatus, "dropped");
+      return dropConnection(response);
+    }
+    const body = await readBody(request, MAX_BODY_BYTES);
     const latency = call.latency === undefined ? 0 : this.#latency.next(call.latency);
-    const answer = this.#decide(call, request, pathname, searchParams, body);
+    const answer = this.#decide(fault, () => this.#work(call, request, searchParams, body));
     await this.#timer.waitUntil(arrivedAt + latency, this.#stopped.signal);
     if (!this.#stopped.signal.aborted) answer(response);
   }
 
   /** Does a call's work, unless a fault says otherwise. @returns what sends the answer, when it is time to. */
   #decide(
-    call: Call,
-    request: http.IncomingMessage,
-    path: string,
-    query: URLSearchParams,
-    body: Uint8Array | undefined,
+    fault: Fault | undefined,
+    work: () => Answer,
   ): (response: http.ServerResponse) => void {
-    const work = () => this.#work(call, request, query, body);
     const send = (answer: Answer) => (response: http.ServerResponse) => {
       count(this.#counts.byStatus, String(answer.status));
       sendAnswer(response, answer);
@@ -268,12 +277,20 @@ class LocalFluentServer implements FluentServer {
       count(this.#counts.byStatus, "dropped");
       dropConnection(response);
     };
-    const fault = this.#faults.meet(request.method ?? "GET", path);
+    if (fault !== undefined && "afterEffect" in fault && fault.afterEffect) work();
     switch (fault?.kind) {
       case "hang":
         return () => count(this.#counts.byStatus, "hung");
+      case "reset-during-request": // has been dropped by now
       case "reset-before":
         return drop;
+      case "reset-during-answer": {
+        const answer = work();
+        return (response) => {
+          count(this.#counts.byStatus, "dropped");
+          sendHalf(response, answer);
+        };
+      }
       case "status":
         return send(faulty(fault));
       case "html":

@@ -60,6 +60,12 @@ export interface CloneableFluentServerOptions {
   readonly unknownSkus?: readonly string[];
   /** Locations this account doesn't have: their entities get responseCode 404. */
   readonly unknownLocations?: readonly string[];
+  /** SKUs that make the API refuse the whole batch they are in, with 400. */
+  readonly poisonSkus?: readonly string[];
+  /** Closes each job once it has taken in this many batches; default at midnight UTC alone. */
+  readonly closeJobsAfterBatches?: number;
+  /** Which accepted batches, counted from 1 since the start, stay PENDING until `completeBatches`. */
+  readonly stuckBatches?: readonly number[];
   /** SKUs whose entities fail with another responseCode. */
   readonly failingSkus?: Readonly<Record<string, EntityFailureCode>>;
   /**

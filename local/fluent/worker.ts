@@ -6,6 +6,7 @@ import { hostInWorker } from "../worker_host.ts";
 export type FluentCommand =
   | { readonly kind: "set-faults"; readonly faults: readonly Fault[] }
   | { readonly kind: "close-job"; readonly jobId: string }
+  | { readonly kind: "revoke-tokens" }
   | { readonly kind: "complete-batches" };
 
 /** A Fluent server in a thread of its own; what it holds is read over HTTP (`/_local/…`). */
@@ -17,6 +18,8 @@ export interface FluentWorker {
   setFaults(faults: readonly Fault[]): Promise<void>;
   /** As `FluentServer.closeJob`. */
   closeJob(jobId: string): Promise<void>;
+  /** As `FluentServer.revokeTokens`. */
+  revokeTokens(): Promise<void>;
   /** As `FluentServer.completeBatches`. */
   completeBatches(): Promise<void>;
   stop(): Promise<void>;
@@ -37,6 +40,7 @@ export async function startFluentInWorker(options: CloneableFluentServerOptions 
     port: host.port,
     setFaults: (faults) => host.send({ kind: "set-faults", faults }),
     closeJob: (jobId) => host.send({ kind: "close-job", jobId }),
+    revokeTokens: () => host.send({ kind: "revoke-tokens" }),
     completeBatches: () => host.send({ kind: "complete-batches" }),
     stop: () => host.stop(),
   };

@@ -295,3 +295,42 @@ Deno.test("a body of up to 20 MiB is read, a longer one answers 413", () =>
     assert.equal((await caller.send(jobId, [{ ...entity("S", "L", 1), padding }])).status, 200);
     assert.equal((await caller.api("POST", "/job", padding + padding)).status, 413);
   }));
+
+Deno.test("a poison SKU has its whole batch refused, and nothing of it is taken", () =>
+  withServer({ poisonSkus: ["BAD"] }, async (server, caller) => {
+    const jobId = await caller.job();
+    const refused = await caller.send(jobId, [entity("S", "L", 1), entity("BAD", "L", 2)]);
+    assert.equal(refused.status, 400);
+    assert.match(refused.json.message, /^entities\[1\]\.skuRef: BAD /);
+    await caller.accepted(jobId, [entity("S", "L", 1)]);
+    assert.deepEqual([...server.stock()], [["S\u0000L", 1]]);
+  }));
+
+Deno.test("a job can close once it has taken in a number of batches", () =>
+  withServer({ closeJobsAfterBatches: 2 }, async (server, caller) => {
+    for (const jobId of [await caller.job(), await caller.job()]) {
+      await caller.accepted(jobId, [entity("S", "L", 1)]);
+      assert.equal((await caller.api("GET", `/job/${jobId}`)).json.status, "OPEN");
+      await caller.accepted(jobId, [entity("S", "L", 2)]);
+      assert.equal((await caller.api("GET", `/job/${jobId}`)).json.status, "CLOSED");
+      assert.equal((await caller.send(jobId, [entity("S", "L", 3)])).json.code, "JOB_CLOSED");
+    }
+    assert.equal(server.batches().length, 4);
+  }));
+
+Deno.test("a stuck batch stays PENDING while later ones complete, and is applied when it is let go", async () => {
+  const clock = new VirtualClock();
+  await withServer({ clock, stuckBatches: [2] }, async (server, caller) => {
+    const jobId = await caller.job();
+    for (const qty of [1, 2, 3]) await caller.accepted(jobId, [entity(`S${qty}`, "L", qty)]);
+    clock.advance(80_000_000);
+    const statuses = () => server.batches(jobId).map(({ status }) => status);
+    assert.deepEqual(statuses(), ["COMPLETE", "PENDING", "COMPLETE"]);
+    assert.deepEqual([...server.stock().values()], [1, 3]);
+    await caller.accepted(jobId, [entity("S4", "L", 4)]);
+    assert.deepEqual([...server.stock().values()], [1, 3, 4]);
+    server.completeBatches();
+    assert.deepEqual([...server.stock().values()], [1, 2, 3, 4]);
+    assert.deepEqual([...server.stock().values()], [1, 2, 3, 4]);
+  });
+});

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Clock } from "../../../lib/base/mod.ts";
 import type { Fault } from "../../../local/fluent/mod.ts";
 import { VirtualClock } from "../../virtual_clock.ts";
-import { batchOf, entity, request, withServer } from "./_client.ts";
+import { batchOf, entity, grantOf, request, withServer } from "./_client.ts";
 
 const batchPath = /^\/api\/v4\.1\/job\/\d+\/batch$/;
 
@@ -55,6 +55,76 @@ Deno.test("a dropped connection has done its work or not, as asked", () =>
     await caller.accepted(jobId, [entity("S", "L", 1)]);
     assert.equal(server.requests.byStatus["dropped"], 2);
     assert.equal(server.requests.byEndpoint.sendBatch, 3);
+  }));
+
+Deno.test("a connection dropped during the request has done no work, one dropped in the answer has", () =>
+  withServer({}, async (server, caller) => {
+    const jobId = await caller.job();
+    const sendOnce = () => {
+      const body = new Blob([JSON.stringify(batchOf([entity("S", "L", 1)]))]).stream();
+      const url = `${server.url}/api/v4.1/job/${jobId}/batch`;
+      return fetch(url, { method: "POST", headers: { authorization: caller.authorization }, body });
+    };
+    server.setFaults([{ match: { path: batchPath }, kind: "reset-during-request" }]);
+    await assert.rejects(sendOnce(), TypeError);
+    assert.equal(server.batches(jobId).length, 0);
+
+    server.setFaults([{ match: { path: batchPath }, kind: "reset-during-answer" }]);
+    const answer = await sendOnce();
+    assert.equal(answer.status, 200);
+    await assert.rejects(answer.text());
+    assert.equal(server.batches(jobId).length, 1);
+    assert.equal(server.requests.byStatus["dropped"], 2);
+  }));
+
+Deno.test("what a proxy answers, and silence, can follow the work too", () =>
+  withServer({}, async (server, caller) => {
+    const jobId = await caller.job();
+    for (const kind of ["html", "empty"] as const) {
+      server.setFaults([{ match: { path: batchPath }, kind, afterEffect: true }]);
+      assert.equal((await caller.send(jobId, [entity(kind, "L", 1)])).json, undefined);
+    }
+    server.setFaults([{ match: { path: batchPath }, kind: "hang", afterEffect: true }]);
+    const given = new AbortController();
+    const left = fetch(`${server.url}/api/v4.1/job/${jobId}/batch`, {
+      method: "POST",
+      headers: { authorization: caller.authorization },
+      body: JSON.stringify(batchOf([entity("hang", "L", 1)])),
+      signal: given.signal,
+    });
+    while ((server.requests.byStatus["hung"] ?? 0) < 1) await new Promise((go) => setTimeout(go));
+    given.abort();
+    await assert.rejects(left, { name: "AbortError" });
+    assert.deepEqual([...server.stock().keys()], ["empty\u0000L", "hang\u0000L", "html\u0000L"]);
+  }));
+
+Deno.test("an outage lasts from one moment to another after the faults were set", async () => {
+  const clock = new VirtualClock();
+  await withServer({ clock }, async (server, caller) => {
+    clock.advance(5_000);
+    server.setFaults([{ match: { fromMs: 1_000, untilMs: 3_000 }, kind: "status", status: 503 }]);
+    const seen = [];
+    for (let second = 0; second <= 4; second++) {
+      seen.push((await caller.api("GET", "/job/7")).status);
+      clock.advance(1_000);
+    }
+    assert.deepEqual(seen, [404, 503, 503, 404, 404]);
+  });
+});
+
+Deno.test("revoked tokens are refused, the refresh token gives a new one", () =>
+  withServer({}, async (server, caller) => {
+    const { json } = await caller.token(grantOf("client_credentials"));
+    server.revokeTokens();
+    assert.equal((await caller.api("GET", "/job/7", undefined, json.access_token)).status, 401);
+    const { client_id, client_secret } = grantOf("client_credentials");
+    const renewed = await caller.token({
+      grant_type: "refresh_token",
+      refresh_token: json.refresh_token,
+      client_id: client_id!,
+      client_secret: client_secret!,
+    });
+    assert.equal((await caller.api("GET", "/job/7", undefined, renewed.json.access_token)).status, 404);
   }));
 
 Deno.test("html and empty answers are what a proxy would send", () =>
