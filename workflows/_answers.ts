@@ -17,7 +17,7 @@ export function problemOf(error: unknown): Answer {
   if (!(error instanceof ConnectorError)) {
     return problem(500, "unexpected", "Unexpected failure", "The request failed; the log says why");
   }
-  if (error.code === "file-not-found" || error.code === "job-unknown") {
+  if (["file-not-found", "job-unknown", "feed-unknown"].includes(error.code)) {
     return problem(404, error.code, "Not found", messageOf(error));
   }
   if (error.code === "job-id-invalid") return problem(400, error.code, "Invalid job id", messageOf(error));

@@ -1,9 +1,15 @@
 import type { Context } from "@versori/run";
-import { messageOf } from "../lib/base/mod.ts";
-import { discover, type DiscoverOptions, type Discovery } from "../lib/ingest/mod.ts";
+import { ConnectorError, messageOf, systemClock } from "../lib/base/mod.ts";
+import {
+  discoverFeeds,
+  FeedSchedules,
+  type FeedsDiscovery,
+  type FeedsOptions,
+  problemOfFeeds,
+} from "../lib/ingest/mod.ts";
 import { JobTracker } from "../lib/jobs/mod.ts";
 import { INGEST_FILE } from "./ingest_file.ts";
-import { stateOf, wire } from "./_wiring.ts";
+import { type Parts, stateOf, wire } from "./_wiring.ts";
 
 /**
  * Reschedules probably count as attempts on the platform (versori-platform, section 1.10), so that a job is ended by
@@ -11,16 +17,72 @@ import { stateOf, wire } from "./_wiring.ts";
  */
 const MAX_ATTEMPTS = 1_000_000;
 
-/** Finds waiting files and starts a durable run for each. A discovery that fails is a failed job of its own. */
-export async function discoverAndStart(ctx: Context<unknown>, options: DiscoverOptions): Promise<Discovery> {
-  try {
-    await using wiring = await wire(ctx);
-    const { settings, ports, state } = wiring;
-    const discovery = await discover(options, settings, ports, state, async (request) => {
+/**
+ * Finds waiting files and starts a durable run for each. A discovery that fails is a failed job of its own.
+ *
+ * @throws when a feed could not be looked at; the others were
+ */
+export async function discoverAndStart(
+  ctx: Context<unknown>,
+  options: FeedsOptions,
+): Promise<FeedsDiscovery> {
+  await using parts = await orFailedJob(ctx, options, () => wire(ctx));
+  const discovery = await orFailedJob(ctx, options, () => discoverIn(ctx, parts, options));
+  return await orThrow(ctx, options, discovery);
+}
+
+/** The same for the feeds whose own schedule says that it is time. */
+export async function discoverDue(ctx: Context<unknown>): Promise<FeedsDiscovery> {
+  const options = { triggeredBy: "schedule" } as const;
+  await using parts = await orFailedJob(ctx, options, () => wire(ctx));
+  const at = systemClock.now();
+  const schedules = new FeedSchedules(stateOf(ctx), systemClock);
+  const due = await schedules.due(parts.feeds);
+  const discovery = await discoverIn(ctx, parts, { ...options, wanted: (feed) => due.includes(feed) });
+  // What may pass is tried again at the next look; anything else waits for its next moment.
+  const passing = discovery.problems.filter(({ error }) =>
+    error instanceof ConnectorError && error.retry === "later"
+  );
+  for (const feed of due) {
+    if (!passing.some((problem) => problem.feed === feed.name)) await schedules.looked(feed, at);
+  }
+  return await orThrow(ctx, options, discovery);
+}
+
+async function discoverIn(
+  ctx: Context<unknown>,
+  parts: Parts,
+  options: FeedsOptions,
+): Promise<FeedsDiscovery> {
+  const discovery = await discoverFeeds(options, parts.feeds, {
+    of: (feed) => parts.of(feed),
+    start: async (request) => {
       await ctx.start(INGEST_FILE, { data: request, maxAttempts: MAX_ATTEMPTS });
-    });
-    ctx.log.info("discovery done", { files: discovery.files.length, complete: discovery.complete });
-    return discovery;
+    },
+  });
+  ctx.log.info("discovery done", { files: discovery.files.length, complete: discovery.complete });
+  return discovery;
+}
+
+/** Whatever could be looked at has been; what could not is an error. */
+async function orThrow(
+  ctx: Context<unknown>,
+  options: FeedsOptions,
+  discovery: FeedsDiscovery,
+): Promise<FeedsDiscovery> {
+  const error = problemOfFeeds(discovery);
+  if (!error) return discovery;
+  await recordFailure(ctx, options, error);
+  throw error;
+}
+
+async function orFailedJob<T>(
+  ctx: Context<unknown>,
+  options: FeedsOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     await recordFailure(ctx, options, error);
     throw error;
@@ -28,7 +90,7 @@ export async function discoverAndStart(ctx: Context<unknown>, options: DiscoverO
 }
 
 /** So that the history shows why no file was taken; there is no file to name yet. */
-async function recordFailure(ctx: Context<unknown>, options: DiscoverOptions, error: unknown): Promise<void> {
+async function recordFailure(ctx: Context<unknown>, options: FeedsOptions, error: unknown): Promise<void> {
   ctx.log.error("discovery failed", { error: messageOf(error) });
   const tracker = new JobTracker(stateOf(ctx), ctx.log);
   const jobId = `discovery-${ctx.executionId}`;

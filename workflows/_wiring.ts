@@ -1,6 +1,6 @@
 import type { Context, HttpContext } from "@versori/run";
 import { ConfigError, systemClock } from "../lib/base/mod.ts";
-import { readSettings, type Settings } from "../lib/config/mod.ts";
+import { type Feed, feedNamed, readFeeds, type Settings } from "../lib/config/mod.ts";
 import { createClient } from "../lib/fluent/mod.ts";
 import { type IngestPorts, type IngestState, ingestState } from "../lib/ingest/mod.ts";
 import { readMappingFile } from "../lib/mapping/mod.ts";
@@ -12,35 +12,44 @@ export const FLUENT = "fluent_commerce";
 export const S3 = "s3";
 export const WEBHOOKS = "inventory_webhooks";
 
-/** What a workflow hands to `lib/`; to be disposed of when it is done, so that no connection stays open. */
-export interface Wiring extends AsyncDisposable {
+/** What a workflow hands to `lib/` for one feed. */
+export interface Wiring {
   readonly settings: Settings;
   readonly ports: IngestPorts;
   readonly state: IngestState;
 }
 
+/** The connector's parts; to be disposed of when a workflow is done, so that no connection stays open. */
+export interface Parts extends AsyncDisposable {
+  readonly feeds: readonly [Feed, ...Feed[]];
+  /** @throws ConnectorError `feed-unknown` when there is no such feed */
+  of(feed: string): Wiring;
+}
+
 /** Puts the platform's parts into the connector's ports. */
-export async function wire(ctx: Context<unknown>): Promise<Wiring> {
-  const settings = readSettings((name) => ctx.activation.getVariable(name));
-  const store = await objectStore(ctx, settings);
-  const ports: IngestPorts = {
-    kv: stateOf(ctx),
-    store,
-    fluent: () => {
-      if (!isHttpContext(ctx)) {
-        throw new ConfigError(`Fluent can be reached only from an http task of '${FLUENT}'`);
-      }
-      return createClient(ctx, { connectionName: FLUENT, retailerId: settings.fluentRetailerId });
-    },
-    loadMapping: readMappingFile,
-    clock: systemClock,
-    random: Math.random,
-    log: ctx.log,
-  };
+export async function wire(ctx: Context<unknown>): Promise<Parts> {
+  const feeds = readFeeds((name) => ctx.activation.getVariable(name));
+  const store = await objectStore(ctx, feeds[0].settings);
   return {
-    settings,
-    ports,
-    state: ingestState(ports, settings),
+    feeds,
+    of(feed) {
+      const { settings } = feedNamed(feeds, feed);
+      const ports: IngestPorts = {
+        kv: stateOf(ctx),
+        store,
+        fluent: () => {
+          if (!isHttpContext(ctx)) {
+            throw new ConfigError(`Fluent can be reached only from an http task of '${FLUENT}'`);
+          }
+          return createClient(ctx, { connectionName: FLUENT, retailerId: settings.fluentRetailerId });
+        },
+        loadMapping: readMappingFile,
+        clock: systemClock,
+        random: Math.random,
+        log: ctx.log,
+      };
+      return { settings, ports, state: ingestState(ports, settings) };
+    },
     [Symbol.asyncDispose]: () => store.dispose(),
   };
 }

@@ -5,6 +5,7 @@
  */
 import { durable } from "@versori/run";
 import { dailyInventory } from "./daily_inventory.ts";
+import { feedSchedules } from "./feed_schedules.ts";
 import { ingestFile } from "./ingest_file.ts";
 import { inventoryAdhoc } from "./inventory_adhoc.ts";
 import { jobStatus } from "./job_status.ts";
@@ -12,7 +13,7 @@ import { jobStatus } from "./job_status.ts";
 /** Registers everything and starts serving. */
 export async function main(): Promise<durable.DurableInterpreter> {
   const interpreter = await durable.DurableInterpreter.newInstance();
-  for (const workflow of [dailyInventory, inventoryAdhoc, ingestFile, jobStatus]) {
+  for (const workflow of [dailyInventory, feedSchedules, inventoryAdhoc, ingestFile, jobStatus]) {
     interpreter.register(workflow);
   }
   await interpreter.start();

@@ -21,8 +21,8 @@ export const ingestFile = workflow(INGEST_FILE, { ttl: TTL_SECONDS, limit: LIMIT
       });
     }
     const request = ingestRequestSchema.parse(ctx.data);
-    await using wiring = await wire(ctx);
-    const { settings, ports, state } = wiring;
+    await using parts = await wire(ctx);
+    const { settings, ports, state } = parts.of(request.feed);
     const owner = { run: message.id, attempt: message.attempt };
     const outcome = await runSlice(request, owner, settings, ports, state);
     if (outcome.kind === "again") {

@@ -1,11 +1,13 @@
 import { fn, webhook } from "@versori/run";
 import { z } from "zod";
-import type { DiscoverOptions } from "../lib/ingest/mod.ts";
+import type { FeedsOptions } from "../lib/ingest/mod.ts";
 import { type Answer, problem, problemOf, respond } from "./_answers.ts";
 import { discoverAndStart } from "./_discovery.ts";
 import { WEBHOOKS } from "./_wiring.ts";
 
 const requestSchema = z.strictObject({
+  /** Files of this feed only. Without it: the feed `key` or `prefix` lies in, or all of them. */
+  feed: z.string().min(1).optional(),
   /** Exactly this object. */
   key: z.string().min(1).optional(),
   /** Files below this prefix instead of `s3Prefix`. */
@@ -34,7 +36,7 @@ export const inventoryAdhoc = webhook("inventory-adhoc", {
       return problem(400, "request-invalid", "Invalid request", detail);
     }
     const { force, ...wanted } = parsed.data;
-    const options: DiscoverOptions = {
+    const options: FeedsOptions = {
       triggeredBy: "webhook",
       ...wanted,
       ...(force

@@ -1,6 +1,7 @@
 /**
- * The connector's configuration: activation variables, read and checked in one place.
+ * The connector's configuration: activation variables, read and checked in one place, and the feeds they describe.
  *
  * @module
  */
-export { readSettings, type RejectLimit, SETTING_NAMES, type Settings, settingsSchema } from "./settings.ts";
+export { type RejectLimit, SETTING_NAMES, type Settings, settingsSchema } from "./settings.ts";
+export { type Feed, feedNamed, nearest, readFeeds, readSettings, VARIABLE_NAMES } from "./feeds.ts";

@@ -70,52 +70,45 @@ export const settingsSchema = z.object({
   jobTtlSeconds: whole(0, 10 * 365 * 86_400).default(604_800),
 });
 
-/** The settings of one run, checked. */
+/** The settings of one feed, checked. */
 export type Settings = z.output<typeof settingsSchema>;
 
-/** Names of all activation variables. */
+/** Names of the variables a feed can have values of its own for, and of those it shares with the others. */
 export const SETTING_NAMES = Object.keys(settingsSchema.shape) as readonly (keyof Settings)[];
 
+/** The values that are set, by variable: undefined, null and "" count as not set. */
+export type Given = Readonly<Record<string, unknown>>;
+
+/** The values of the named variables. */
+export function given(names: readonly string[], getVariable: (name: string) => unknown): Given {
+  const values: Record<string, unknown> = {};
+  for (const name of names) {
+    const value = getVariable(name);
+    if (value !== undefined && value !== null && value !== "") values[name] = value;
+  }
+  return values;
+}
+
 /**
- * Reads and checks the activation variables.
+ * Checks the values of one feed and fills in the defaults.
  *
- * @param getVariable the activation's `getVariable`; undefined, null and "" count as not set
+ * @param nameOf how a message names a variable
  * @throws ConfigError naming every variable that is missing or wrong
  */
-export function readSettings(getVariable: (name: string) => unknown): Settings {
-  const given: Record<string, unknown> = {};
-  for (const name of SETTING_NAMES) {
-    const value = getVariable(name);
-    if (value !== undefined && value !== null && value !== "") given[name] = value;
-  }
-  const result = settingsSchema.safeParse(given);
-  if (result.success) {
-    checkPrefixes(result.data);
-    return result.data;
-  }
+export function checkSettings(values: Given, nameOf: (name: string) => string): Settings {
+  const result = settingsSchema.safeParse(values);
+  if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
-    return name in given
-      ? `variable '${name}': ${lowerFirst(issue.message)}, found ${shown(given[name])}`
-      : `variable '${name}' is missing; set it on the activation`;
+    return Object.hasOwn(values, name)
+      ? `${nameOf(name)}: ${lowerFirst(issue.message)}, found ${shown(values[name])}`
+      : `${nameOf(name)} is missing; set it on the activation`;
   });
   throw new ConfigError(`Cannot read the configuration: ${problems.join("; ")}`);
 }
 
-/** Files the connector writes must never be discovered as input. */
-function checkPrefixes(settings: Settings): void {
-  for (const name of ["s3ArchivePrefix", "s3ReportPrefix", "s3WorkPrefix"] as const) {
-    const own = settings[name];
-    if (own === "" || own.startsWith(settings.s3Prefix)) {
-      throw new ConfigError(
-        `Cannot read the configuration: variable '${name}': expected a prefix outside 's3Prefix' ` +
-          `(${shown(settings.s3Prefix)}), found ${shown(own)}`,
-      );
-    }
-  }
-}
-
-function shown(value: unknown): string {
+/** A value in a message, cut short. */
+export function shown(value: unknown): string {
   const json = JSON.stringify(value) ?? String(value);
   return json.length > 60 ? `${json.slice(0, 60)}…` : json;
 }

@@ -20,6 +20,10 @@ export interface DiscoverOptions {
   readonly maxFiles?: number | undefined;
   readonly force?: { readonly by: string; readonly reason: string } | undefined;
   readonly dryRun?: boolean | undefined;
+  /** Whether a file below the prefix may be taken: another feed's may lie there too. Default: all may. */
+  readonly owned?: ((key: string) => boolean) | undefined;
+  /** Longest time to work, in milliseconds. Default {@link BUDGET_MS}. */
+  readonly budgetMs?: number | undefined;
 }
 
 /** A file that was found, and what was decided about it. */
@@ -42,7 +46,7 @@ export interface Discovery {
 /** After this long without a sign of life, in milliseconds, a job's run is taken for lost and started again. */
 const LOST_AFTER_MS = 30 * 60_000;
 /** Longest time a discovery works, in milliseconds: well inside the platform's 30 s for a trigger. */
-const BUDGET_MS = 15_000;
+export const BUDGET_MS = 15_000;
 
 /**
  * Finds the files that wait in the bucket, oldest first, and starts one durable run for each that has none.
@@ -56,7 +60,7 @@ export async function discover(
   state: IngestState,
   start: (request: IngestRequest) => Promise<void>,
 ): Promise<Discovery> {
-  const endsAt = ports.clock.now() + BUDGET_MS;
+  const endsAt = ports.clock.now() + (options.budgetMs ?? BUDGET_MS);
   const maxFiles = options.maxFiles ?? settings.maxFilesPerRun;
   const found = await findFiles(options, settings, ports);
   const files: Discovered[] = [];
@@ -89,11 +93,12 @@ async function findFiles(
     );
   }
   const matches = picomatch(options.pattern ?? settings.filePattern, { dot: true });
+  const owned = options.owned ?? (() => true);
   const found: FileMetadata[] = [];
   for await (
     const file of ports.store.listObjects({ prefix: options.prefix ?? settings.s3Prefix, ...signal })
   ) {
-    if (!file.key.endsWith("/") && matches(file.name)) found.push(file);
+    if (!file.key.endsWith("/") && matches(file.name) && owned(file.key)) found.push(file);
   }
   return found.sort((a, b) =>
     a.lastModified.getTime() - b.lastModified.getTime() || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)

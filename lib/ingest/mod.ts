@@ -5,6 +5,15 @@
  * @module
  */
 export { discover, type Discovered, type DiscoverOptions, type Discovery } from "./discover.ts";
+export {
+  discoverFeeds,
+  feedOfKey,
+  type FeedProblem,
+  type FeedsDiscovery,
+  type FeedsOptions,
+  problemOfFeeds,
+} from "./discover_feeds.ts";
+export { FeedSchedules, LOOK_EVERY_MINUTES } from "./feed_schedules.ts";
 export { type IngestRequest, ingestRequestSchema, jobIdOf } from "./request.ts";
 export { type FluentPort, type IngestPorts, type IngestState } from "./ports.ts";
 export { ingestState, runSlice, type SliceOutcome } from "./run.ts";
