@@ -9,6 +9,7 @@ import { ConnectorError, messageOf } from "../lib/base/mod.ts";
 import { EXIT } from "./cli/exit_codes.ts";
 import { ingest, type IngestOptions } from "./cli/ingest.ts";
 import { toDelimiter, toEncoding, toPort, toRejectLimit, toUrl, typedPath } from "./cli/option_values.ts";
+import { packageCommand } from "./cli/package.ts";
 import { start, type StartOptions } from "./cli/start.ts";
 import { UsageError } from "./cli/usage_error.ts";
 
@@ -53,6 +54,13 @@ program.command("ingest")
   .option("--verbose", "show the workflows' log")
   .action(async (file: string, options: IngestOptions) => {
     exitCode = await ingest(file, options, process.env);
+  });
+
+program.command("package")
+  .description("write the folder that the Versori CLI deploys")
+  .option("--out <dir>", "the folder", (dir) => typedPath(dir), typedPath("package-out"))
+  .action(async (options: { out: string }) => {
+    exitCode = await packageCommand(options);
   });
 
 try {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { env } from "node:process";
+import { fileURLToPath } from "node:url";
 import {
   type FluentServer,
   type FluentServerOptions,
@@ -13,10 +15,21 @@ import { S3DataSource } from "../../lib/s3/mod.ts";
 
 const S3_KEYS = { accessKeyId: "tester", secretAccessKey: "tester-secret" };
 const API_KEY = "tester-api-key";
-const WORKFLOWS = new URL("../../workflows/index.ts", import.meta.url).pathname;
+/**
+ * How a process of the connector is started: from the sources by this Deno, or by these variables of the environment
+ * from a packaged folder, by another Deno, in several replicas.
+ */
+const LAUNCH = {
+  deno: env["CONNECTOR_DENO"] ?? Deno.execPath(),
+  args: env["CONNECTOR_ENTRY"] === undefined
+    ? ["run", "-A", "--no-check", fileURLToPath(new URL("../../workflows/index.ts", import.meta.url))]
+    : ["run", "-A", "--unstable-sloppy-imports", env["CONNECTOR_ENTRY"]],
+  replicas: Number(env["CONNECTOR_REPLICAS"] ?? 1),
+};
 
-/** One process of the connector, as the platform would start it. */
+/** The connector as the platform would start it: one process, or several on one state. */
 export interface ConnectorProcess {
+  /** Where it is reached; of several processes each in turn. */
   readonly url: string;
   readonly pid: number;
   /** SIGKILL: nothing is told to anybody. */
@@ -64,8 +77,25 @@ export class Site {
     return new Site(folder, fluent, s3, store);
   }
 
-  /** Starts a connector process on the site's state folder. */
+  /** Starts the connector on the site's state folder. */
   async connect(): Promise<ConnectorProcess> {
+    const replicas: ConnectorProcess[] = [];
+    while (replicas.length < LAUNCH.replicas) replicas.push(await this.#start());
+    if (replicas.length === 1) return replicas[0]!;
+    let calls = 0;
+    return {
+      get url() {
+        return replicas[calls++ % replicas.length]!.url;
+      },
+      pid: replicas[0]!.pid,
+      log: () => replicas.map((replica) => replica.log()).join(""),
+      kill: async () => {
+        await Promise.all(replicas.map((replica) => replica.kill()));
+      },
+    };
+  }
+
+  async #start(): Promise<ConnectorProcess> {
     const config = join(this.folder, `platform-${crypto.randomUUID()}.json`);
     await mkdir(this.folder, { recursive: true });
     await writeFile(
@@ -94,8 +124,9 @@ export class Site {
         ...this.overrides,
       }),
     );
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", WORKFLOWS],
+    const child = new Deno.Command(LAUNCH.deno, {
+      args: LAUNCH.args,
+      cwd: dirname(LAUNCH.args.at(-1)!),
       env: { VERSORI_LOCAL_CONFIG: config, NO_COLOR: "1" },
       stdin: "null",
       stdout: "null",
@@ -113,7 +144,7 @@ export class Site {
     })();
     const url = await started.promise;
     let ended = false;
-    const process: ConnectorProcess = {
+    const replica: ConnectorProcess = {
       url,
       pid: child.pid,
       log: () => log,
@@ -126,8 +157,8 @@ export class Site {
       },
     };
     started.promise.catch(() => undefined);
-    this.#processes.push(process);
-    return process;
+    this.#processes.push(replica);
+    return replica;
   }
 
   put(name: string, text: string): Promise<unknown> {

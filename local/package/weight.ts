@@ -1,0 +1,92 @@
+import { join } from "node:path";
+import { z } from "zod";
+
+/** What one package brings onto the machine: itself and all it depends on. */
+export interface Weight {
+  readonly bytes: number;
+  /** `name@version` of everything it consists of. */
+  readonly parts: readonly string[];
+}
+
+const lockSchema = z.object({
+  specifiers: z.record(z.string(), z.string()).default({}),
+  npm: z.record(
+    z.string(),
+    z.object({
+      integrity: z.string().optional(),
+      dependencies: z.array(z.string()).default([]),
+      optionalDependencies: z.array(z.string()).default([]),
+    }),
+  ).default({}),
+});
+/** The part of `deno.lock` that is read here. */
+export type Lock = z.output<typeof lockSchema>;
+
+export async function readLock(file: string): Promise<Lock> {
+  return lockSchema.parse(JSON.parse(await Deno.readTextFile(file)));
+}
+
+/** Splits `@scope/name@1.2.3_peer@4.5.6` into name and version. */
+export function splitId(id: string): { name: string; version: string } {
+  const found = /^((?:@[^/]+\/)?[^@]+)@([^_]+)/.exec(id);
+  if (!found) throw new Error(`Cannot read '${id}' in deno.lock: expected NAME@VERSION`);
+  return { name: found[1]!, version: found[2]! };
+}
+
+/** Everything the named packages (`name@version`) consist of, themselves included, sorted. */
+export function closure(lock: Lock, ids: readonly string[]): string[] {
+  const byName = new Map<string, string[]>();
+  for (const id of Object.keys(lock.npm)) {
+    const { name } = splitId(id);
+    byName.set(name, [...byName.get(name) ?? [], id]);
+  }
+  const seen = new Set<string>();
+  const waiting = [...ids];
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    const entry = lock.npm[id];
+    if (!entry) throw new Error(`Cannot weigh '${id}': deno.lock doesn't have it`);
+    if (seen.has(id)) continue;
+    seen.add(id);
+    for (const needed of [...entry.dependencies, ...entry.optionalDependencies]) {
+      // A name alone where there is one version of it, else NAME@VERSION.
+      const known = byName.get(needed);
+      waiting.push(known?.length === 1 ? known[0]! : needed);
+    }
+  }
+  return [...seen].sort();
+}
+
+/** Bytes of a package's files in Deno's cache; undefined when it is not there. */
+export async function bytesInCache(cache: string, id: string): Promise<number | undefined> {
+  const { name, version } = splitId(id);
+  return await bytesOf(join(cache, "registry.npmjs.org", name, version));
+}
+
+/** Where Deno keeps npm packages on this machine. */
+export async function npmCache(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  return z.object({ npmCache: z.string() }).parse(JSON.parse(new TextDecoder().decode(stdout))).npmCache;
+}
+
+async function bytesOf(folder: string): Promise<number | undefined> {
+  try {
+    let bytes = 0;
+    for await (const entry of Deno.readDir(folder)) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory) bytes += await bytesOf(path) ?? 0;
+      // Marks of Deno's own, not of the package.
+      else if (entry.isFile && !/^\.(initialized|deno_.*)$/.test(entry.name)) {
+        bytes += (await Deno.stat(path)).size;
+      }
+    }
+    return bytes;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** `12.3 MB`. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(bytes < 1e6 ? 2 : 1)} MB`;
+}
