@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { FluentJobBatch } from "./types.ts";
 
 /** An id on the wire, as text: Fluent's samples show both numbers and texts. */
 const id = z.union([
@@ -42,17 +43,26 @@ const listedBatch = z.union([
   })),
 ], "is not a batch with an id");
 
-/** Answer of `GET /api/v4.1/job/{jobId}`. */
+/** Answer of `GET /api/v4.1/job/{jobId}`; `batches` is undefined unless every one of them can be read. */
 export const jobAnswer = z.object({
   jobId: maybe(id),
   id: maybe(id),
   status,
-  batches: maybe(z.array(listedBatch, "is not a list of batches")),
+  batches: z.unknown().optional(),
 }).transform(({ jobId, id, status, batches }, context) => ({
   jobId: eitherId("jobId", jobId, id, context),
   status,
-  batches,
+  hasBatches: batches !== undefined && batches !== null,
+  batches: readBatches(batches),
 }));
+
+/** Each batch once: in the place it is first named, as it is last described. */
+function readBatches(list: unknown): FluentJobBatch[] | undefined {
+  const read = z.array(listedBatch).safeParse(list);
+  if (!read.success) return undefined;
+  const batches = new Map(read.data.map(({ batchId, status }) => [batchId, status]));
+  return [...batches].map(([batchId, status]) => status === undefined ? { batchId } : { batchId, status });
+}
 
 const rowResult = z.object({
   entityId: maybe(text),

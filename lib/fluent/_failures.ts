@@ -29,9 +29,12 @@ const RATE_LIMIT_CODE_WAIT_MS = 60_000;
  */
 const JOB_CLOSED =
   /\bJOB_(CLOSED|EXPIRED)\b|\bjob\b.{0,80}\b(closed|expired|not open|no longer (open|active|accept\w*))\b|\b(closed|expired)\b.{0,20}\bjob\b/i;
-/** No request leaves before the connection stands, so these prove that nothing happened. */
+/**
+ * No request leaves before the connection stands, so these prove that nothing happened. An unreachable host or network
+ * can end a connection that stands, too, so it has to be the connecting that failed.
+ */
 const NOT_CONNECTED =
-  /client error \(Connect\)|connection refused|dns error|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/i;
+  /client error \(Connect\)|connection refused|dns error|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|\bconnect (EHOSTUNREACH|ENETUNREACH)/i;
 const REQUEST_ID_HEADERS = [
   "x-request-id",
   "x-correlation-id",
@@ -147,6 +150,14 @@ export function unreachable(facts: RequestFacts, thrown: unknown, redactor: Reda
   });
 }
 
+/**
+ * The error of an answer that is not JSON: something in between has answered, or only half of it came. That may pass, so
+ * the same call may work another time.
+ */
+export function notJson(facts: RequestFacts, answer: Answer, redactor: Redactor): FluentApiError {
+  return badAnswer(facts, answer, "JSON", describeText(answer, redactor), redactor, "later");
+}
+
 /** The error of an answer that is not what the API documents. `found` is said after "expected …, found ". */
 export function badAnswer(
   facts: RequestFacts,
@@ -154,6 +165,7 @@ export function badAnswer(
   expected: string,
   found: string,
   redactor: Redactor,
+  retry: Retry = "never",
 ): FluentApiError {
   const effect: Effect = facts.repeatable ? "none" : "unknown";
   const requestId = requestIdOf(answer.headers, redactor);
@@ -165,7 +177,7 @@ export function badAnswer(
     } answered ${answer.status}: expected ${expected}, found ${found}${tail}${id}`,
     {
       code: "fluent-bad-answer",
-      retry: "never",
+      retry,
       effect,
       method: facts.method,
       path: facts.path,
@@ -187,14 +199,25 @@ export function isHtml(answer: Answer): boolean {
   return /html/i.test(answer.headers.get("content-type") ?? "") || /^\s*<(!doctype|html)/i.test(answer.text);
 }
 
-/** `Retry-After` in milliseconds: seconds or an HTTP date (RFC 9110, 10.2.3); `undefined` for anything else. */
+/** A longer `Retry-After` is taken for a mistake, or for another clock than ours: this is waited instead. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
+/** The three forms of an HTTP date (RFC 9110, 5.6.7). Only the last one has no zone; it is UTC all the same. */
+const HTTP_DATES = [
+  /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/,
+  /^[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/,
+  /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/,
+];
+
+/**
+ * `Retry-After` in milliseconds, an hour at most: seconds or an HTTP date (RFC 9110, 10.2.3); `undefined` for anything else.
+ */
 export function parseRetryAfter(value: string | null, nowMs: number): number | undefined {
   if (value === null) return undefined;
   const text = value.trim();
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  if (!/^[A-Za-z]{3}/.test(text)) return undefined;
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, MAX_RETRY_AFTER_MS);
+  if (!HTTP_DATES.some((form) => form.test(text))) return undefined;
+  const at = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`);
+  return Number.isNaN(at) ? undefined : Math.min(Math.max(0, at - nowMs), MAX_RETRY_AFTER_MS);
 }
 
 /** Fluent's own words in a body: `message`, `error`, `error_description`, `detail`, `title`, `errors[]`. */

@@ -1,35 +1,35 @@
 import { messageOf } from "../base/mod.ts";
 
 /** Tokens come and go; the oldest ones are forgotten first. */
-const MAX_SECRETS = 50;
+const MAX_TOKENS = 50;
 
 /** Blacks secrets out of words that come from outside: reasons, page beginnings, causes. */
 export class Redactor {
-  #secrets = new Set<string>();
+  readonly #kept: string[] = [];
+  /** Token → its forms. */
+  readonly #tokens = new Map<string, readonly string[]>();
 
-  /** Makes a value unspeakable, in plain, in URL encoding and in form encoding. */
-  add(secret: string | undefined): void {
-    if (!secret) return;
-    const forms = [
-      secret,
-      encodeURIComponent(secret),
-      new URLSearchParams({ s: secret }).toString().slice(2),
-      JSON.stringify(secret).slice(1, -1),
-    ];
-    for (const form of forms) {
-      this.#secrets.delete(form);
-      this.#secrets.add(form);
-    }
-    for (const oldest of this.#secrets) {
-      if (this.#secrets.size <= MAX_SECRETS) break;
-      this.#secrets.delete(oldest);
+  /** Makes values unspeakable for good, in every form they travel in. */
+  keep(...secrets: readonly (string | undefined)[]): void {
+    for (const secret of secrets) if (secret) this.#kept.push(...formsOf(secret));
+  }
+
+  /** Makes a token unspeakable, until many others have come after it. */
+  add(token: string | undefined): void {
+    if (!token) return;
+    this.#tokens.delete(token);
+    this.#tokens.set(token, formsOf(token));
+    for (const oldest of this.#tokens.keys()) {
+      if (this.#tokens.size <= MAX_TOKENS) break;
+      this.#tokens.delete(oldest);
     }
   }
 
   /** The text on one line, without secrets, cut to `max` characters (after the blacking out). */
   clean(text: string, max = 500): string {
     let clean = text;
-    for (const secret of [...this.#secrets].sort((a, b) => b.length - a.length)) {
+    const secrets = [...this.#kept, ...[...this.#tokens.values()].flat()];
+    for (const secret of secrets.sort((a, b) => b.length - a.length)) {
       clean = clean.replaceAll(secret, "[redacted]");
     }
     clean = clean
@@ -60,4 +60,20 @@ export class Redactor {
     const flat = text.replace(/\s+/g, " ").trim();
     return this.clean(flat, Infinity) !== flat;
   }
+}
+
+/** A secret as it is, in URL encoding, in form encoding, in JSON, and in base64 (as Basic authentication sends it). */
+function formsOf(secret: string): string[] {
+  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(secret)));
+  return [
+    ...new Set([
+      secret,
+      encodeURIComponent(secret),
+      new URLSearchParams({ s: secret }).toString().slice(2),
+      JSON.stringify(secret).slice(1, -1),
+      base64,
+      base64.replace(/=+$/, ""),
+      base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, ""),
+    ]),
+  ];
 }

@@ -5,6 +5,11 @@ import type { CreateJobRequest, RetailerId, SendBatchRequest } from "./types.ts"
 
 /** Fluent's limit: records per batch (docs.fluentcommerce.com, Batch API). */
 export const MAX_ENTITIES_PER_BATCH = 5_000;
+/**
+ * Bytes of a request's JSON, by default. Fluent publishes no limit; this is half of what the gateway of its cloud takes
+ * (Amazon API Gateway quotas: payload 10 MB).
+ */
+export const DEFAULT_MAX_REQUEST_BYTES = 5 * 1024 * 1024;
 /** Problems kept of one request; the rest is counted. */
 const MAX_PROBLEMS = 20;
 
@@ -51,6 +56,7 @@ const batchRequest = z.strictObject({
 export function writeJob(
   request: CreateJobRequest,
   defaultRetailerId: RetailerId | undefined,
+  maxBytes: number,
 ): { json: string; name: string; retailerId: string } {
   const doing = "create a Fluent job";
   const read = jobRequest.safeParse(request);
@@ -62,7 +68,7 @@ export function writeJob(
     throw new FluentRequestError(doing, [{ path: "retailerId", message }]);
   }
   return {
-    json: write(doing, { name, retailerId: String(retailerId), meta }),
+    json: write(doing, { name, retailerId: String(retailerId), meta }, maxBytes),
     name,
     retailerId: String(retailerId),
   };
@@ -73,12 +79,12 @@ export function writeJob(
  *
  * @throws {FluentRequestError}
  */
-export function writeBatch(doing: string, request: SendBatchRequest): string {
+export function writeBatch(doing: string, request: SendBatchRequest, maxBytes: number): string {
   const read = batchRequest.safeParse(request);
   if (!read.success) throw new FluentRequestError(doing, problemsOf(read.error));
   const { action, entityType, source, event, catalogueRef, conditions, entities } = read.data;
   checkEntities(doing, entityType, entities);
-  return write(doing, { action, entityType, source, event, catalogueRef, conditions, entities });
+  return write(doing, { action, entityType, source, event, catalogueRef, conditions, entities }, maxBytes);
 }
 
 /** An id that may stand in a path: no slash, dot, query or space can smuggle another endpoint in. */
@@ -138,7 +144,17 @@ function found(value: unknown): string {
   return Array.isArray(value) ? "an array" : `a ${typeof value}`;
 }
 
-function write(doing: string, value: unknown): string {
+function write(doing: string, value: unknown, maxBytes: number): string {
+  const json = stringify(doing, value);
+  // No text has more than three bytes per UTF-16 unit: most need no counting.
+  const bytes = json.length * 3 <= maxBytes ? 0 : new TextEncoder().encode(json).length;
+  if (bytes <= maxBytes) return json;
+  throw new FluentRequestError(doing, [
+    { path: "the request", message: `must be at most ${maxBytes} bytes of JSON, found ${bytes}` },
+  ]);
+}
+
+function stringify(doing: string, value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { messageOf } from "../base/mod.ts";
 import type { Answer } from "./_exchange.ts";
-import { badAnswer, describeText, type RequestFacts } from "./_failures.ts";
+import { badAnswer, describeText, notJson, type RequestFacts } from "./_failures.ts";
 import { SharedFlight } from "./_shared_flight.ts";
 import { type Channel, type Pass, repeat, type TransportParts, tryOnce } from "./_transport.ts";
 import type { DirectConfig } from "./_config.ts";
@@ -49,7 +49,7 @@ export class TokenChannel implements Channel {
     this.#parts = parts;
     const url = new URL(config.baseUrl);
     this.target = `${url.hostname}:${url.port || (url.protocol === "https:" ? "443" : "80")}`;
-    for (const secret of [config.clientSecret, config.password]) parts.redactor.add(secret);
+    parts.redactor.keep(config.clientSecret, config.password, `${config.clientId}:${config.clientSecret}`);
   }
 
   async authorise(signal?: AbortSignal): Promise<Pass> {
@@ -134,7 +134,10 @@ export class TokenChannel implements Channel {
     try {
       body = JSON.parse(answer.text);
     } catch {
-      throw badAnswer(facts, answer, "JSON", describeText(answer, redactor), redactor);
+      // Before the first token a page most likely means a wrong base URL, afterwards that something is in between.
+      throw this.#generation === 0
+        ? badAnswer(facts, answer, "JSON", describeText(answer, redactor), redactor)
+        : notJson(facts, answer, redactor);
     }
     const read = tokenAnswer.safeParse(body);
     if (!read.success) {

@@ -4,8 +4,8 @@ import { type Answer, exchange, type StartTimer, TimedOut } from "./_exchange.ts
 import {
   badAnswer,
   circuitOpen,
-  describeText,
   isHtml,
+  notJson,
   refused,
   type RequestFacts,
   timedOut,
@@ -81,6 +81,10 @@ export class Transport {
     return this.#channel;
   }
 
+  get logger(): Logger {
+    return this.#parts.logger;
+  }
+
   get redactor(): Redactor {
     return this.#parts.redactor;
   }
@@ -99,7 +103,7 @@ export class Transport {
     try {
       body = JSON.parse(answer.text);
     } catch {
-      throw badAnswer(facts, answer, "JSON", describeText(answer, redactor), redactor);
+      throw notJson(facts, answer, redactor);
     }
     const read = spec.schema.safeParse(body);
     if (read.success) return read.data;

@@ -3,6 +3,7 @@ import { parseCount, parseDirectConfig, parseRetailerId } from "./_config.ts";
 import { type StartTimer, systemTimer } from "./_exchange.ts";
 import { PlatformChannel } from "./_platform_channel.ts";
 import { Redactor } from "./_redactor.ts";
+import { DEFAULT_MAX_REQUEST_BYTES } from "./_requests.ts";
 import { type FetchLike, TokenChannel } from "./_token_channel.ts";
 import { Transport, type TransportParts } from "./_transport.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
@@ -53,6 +54,8 @@ export interface CreateClientOptions {
   readonly breaker?: CircuitBreaker | undefined;
   /** What the calls of the client's job may repeat together. Default: one of the client's own. */
   readonly retryBudget?: RetryBudget | undefined;
+  /** The largest request body in bytes; a larger batch is refused before it leaves. Default 5 MiB. */
+  readonly maxRequestBytes?: number | undefined;
   /** First and longest backoff (full jitter). Defaults 500 and 10,000. */
   readonly baseDelayMs?: number | undefined;
   readonly maxDelayMs?: number | undefined;
@@ -70,7 +73,7 @@ export interface CreateClientOptions {
 /**
  * A client for one Fluent account.
  *
- * With `{ config, logger? }` it signs in by itself (one login for all calls, renewed a minute before it expires). With the
+ * With `{ config, logger? }`, or the configuration alone, it signs in by itself (one login for all calls, renewed a minute before it expires). With the
  * context of a Versori `http` task it sends relative paths through the platform's connection. In both a 401 is tried
  * once more with a fresh token.
  *
@@ -86,11 +89,12 @@ export interface CreateClientOptions {
  * ```
  */
 export function createClient(
-  context: DirectFluentContext | VersoriFluentContext,
+  context: DirectFluentContext | FluentClientConfig | VersoriFluentContext,
   options: CreateClientOptions = {},
 ): FluentClient {
   if (isDirect(context)) return directClient(context, options);
   if (isVersori(context)) return platformClient(context, options);
+  if (isConfig(context)) return directClient({ config: context }, options);
   throw new ConfigError(
     "Cannot create a Fluent client: expected { config: { baseUrl, clientId, clientSecret, … }, logger? } or the context of " +
       `a Versori http task (with fetch), found ${keysOf(context)}`,
@@ -102,7 +106,7 @@ function directClient(context: DirectFluentContext, options: CreateClientOptions
   const parts = partsOf(options, context.logger, config.timeoutMs);
   const channel = new TokenChannel(config, options.fetch ?? ((url, init) => fetch(url, init)), parts);
   const retailerId = parseRetailerId(options.retailerId, "options.retailerId") ?? config.retailerId;
-  return new FluentClient({ transport: new Transport(channel, parts), retailerId, ownToken: true });
+  return clientOf(new Transport(channel, parts), retailerId, true, options);
 }
 
 function platformClient(context: VersoriFluentContext, options: CreateClientOptions): FluentClient {
@@ -110,7 +114,22 @@ function platformClient(context: VersoriFluentContext, options: CreateClientOpti
   const channel = new PlatformChannel(context, options.connectionName ?? "fluent_commerce", parts);
   const retailerId = parseRetailerId(options.retailerId, "options.retailerId") ??
     parseRetailerId(context.connectionVariables?.retailerId, "the connection variable retailerId");
-  return new FluentClient({ transport: new Transport(channel, parts), retailerId, ownToken: false });
+  return clientOf(new Transport(channel, parts), retailerId, false, options);
+}
+
+function clientOf(
+  transport: Transport,
+  retailerId: RetailerId | undefined,
+  ownToken: boolean,
+  options: CreateClientOptions,
+): FluentClient {
+  const { maxRequestBytes } = options;
+  return new FluentClient({
+    transport,
+    retailerId,
+    ownToken,
+    maxRequestBytes: parseCount(maxRequestBytes, "maxRequestBytes", DEFAULT_MAX_REQUEST_BYTES, 1),
+  });
 }
 
 function partsOf(
@@ -139,6 +158,10 @@ function partsOf(
 
 function isDirect(context: unknown): context is DirectFluentContext {
   return typeof context === "object" && context !== null && "config" in context;
+}
+
+function isConfig(context: unknown): context is FluentClientConfig {
+  return typeof context === "object" && context !== null && ("baseUrl" in context || "clientId" in context);
 }
 
 function isVersori(context: unknown): context is VersoriFluentContext {

@@ -36,7 +36,7 @@ export {
   retryBudgetStateSchema,
 } from "./retry_budget.ts";
 export { calculateBatchSize } from "./batch_size.ts";
-export { MAX_ENTITIES_PER_BATCH } from "./_requests.ts";
+export { DEFAULT_MAX_REQUEST_BYTES, MAX_ENTITIES_PER_BATCH } from "./_requests.ts";
 export {
   FluentJobFailedError,
   getPollingInterval,

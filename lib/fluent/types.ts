@@ -81,7 +81,7 @@ export interface FluentJobAnswer {
   readonly jobId: string;
   /** Fluent's own word: the job is open until midnight UTC, then `CLOSED`. Says nothing about its batches. */
   readonly status: string;
-  /** Absent when the answer lists none. */
+  /** Each batch once. Absent when the answer has no such list, or one that cannot be read whole. */
   readonly batches?: readonly FluentJobBatch[];
 }
 

@@ -10,7 +10,6 @@ Deno.test("a context that is neither direct nor Versori's is refused, naming wha
     "Cannot create a Fluent client: expected { config: { baseUrl, clientId, clientSecret, … }, logger? } " +
     "or the context of a Versori http task (with fetch), found ";
   const cases: [unknown, string][] = [
-    [{ baseUrl: "https://a", clientId: "x" }, "an object with the keys baseUrl, clientId"],
     [{ connection: {}, logger: console }, "an object with the keys connection, logger"],
     [{ fetch: "no function" }, "an object with the keys fetch"],
     [{}, "an object without keys"],
@@ -61,6 +60,16 @@ Deno.test("a wrong configuration is refused by a message that names each field a
     });
   }
   assert.throws(() => createClient({ config: undefined } as unknown as Context), /config must be an object/);
+});
+
+Deno.test("the configuration alone makes the same client, and is checked the same", async () => {
+  const fluent = new FakeFluent(() => json({ id: "1" }));
+  await createClient(CONFIG, { fetch: fluent.fetch }).createJob({ name: "n" });
+  assert.deepEqual(fluent.calls.map((call) => call.path), ["/oauth/token", "/api/v4.1/job"]);
+  assert.throws(
+    () => createClient({ ...CONFIG, clientSecret: undefined }),
+    /^ConfigError: Cannot create a Fluent client: config\.clientSecret must be a non-empty text, found nothing$/,
+  );
 });
 
 Deno.test("options out of bounds are refused by name", () => {

@@ -13,6 +13,11 @@ const UNKNOWN_HOST = Object.assign(new TypeError("fetch failed"), {
   cause: Object.assign(new Error("getaddrinfo"), { code: "ENOTFOUND" }),
 });
 
+/** An error with a code, as Node's network errors have one. */
+function coded(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
 interface Row {
   readonly name: string;
   readonly reply: Reply;
@@ -138,6 +143,43 @@ const ROWS: readonly Row[] = [
     retryAfterMs: 0,
   },
   {
+    name: "429 with a Retry-After as an old date without a zone, which is UTC wherever we are",
+    reply: text("", 429, { "retry-after": "Thu Jan  1 00:00:30 2026" }),
+    code: "fluent-rate-limited",
+    retry: "later",
+    effect: "none",
+    message: "answered 429; try again in 30 s",
+    retryAfterMs: 30_000,
+  },
+  {
+    name: "429 with a Retry-After as a date of the oldest form",
+    reply: text("", 429, { "retry-after": "Thursday, 01-Jan-26 00:00:30 GMT" }),
+    code: "fluent-rate-limited",
+    retry: "later",
+    effect: "none",
+    message: "answered 429; try again in 30 s",
+    retryAfterMs: 30_000,
+  },
+  {
+    name: "429 with a Retry-After of years",
+    reply: text("", 429, { "retry-after": "99999999999" }),
+    code: "fluent-rate-limited",
+    retry: "later",
+    effect: "none",
+    message: "answered 429; try again in 3600 s",
+    retryAfterMs: 3_600_000,
+  },
+  ...["1.5", "1e3", "Mon 7", "soon", "", "Thu, 32 Jan 2026 00:00:30 GMT", "2026-01-01T00:00:30Z"].map((
+    value,
+  ): Row => ({
+    name: `429 with the Retry-After '${value}'`,
+    reply: text("", 429, { "retry-after": value }),
+    code: "fluent-rate-limited",
+    retry: "later",
+    effect: "none",
+    message: "answered 429; send less, or try again later",
+  })),
+  {
     name: "429 with a Retry-After that is garbage",
     reply: text("", 429, { "retry-after": "-1; soon" }),
     code: "fluent-rate-limited",
@@ -177,7 +219,7 @@ const ROWS: readonly Row[] = [
     name: "HTML with 200",
     reply: html(),
     code: "fluent-bad-answer",
-    retry: "never",
+    retry: "later",
     effect: "unknown",
     message:
       "answered 200: expected JSON, found text/html beginning '<!doctype html><html><body>Sign in</body></html>'; " +
@@ -187,7 +229,7 @@ const ROWS: readonly Row[] = [
     name: "nothing with 200",
     reply: text(""),
     code: "fluent-bad-answer",
-    retry: "never",
+    retry: "later",
     effect: "unknown",
     message: "answered 200: expected JSON, found an empty body; it may have taken effect",
   },
@@ -225,6 +267,35 @@ const ROWS: readonly Row[] = [
     retry: "later",
     effect: "none",
     message: `could not reach ${TARGET} (connection refused); check the base URL and the network`,
+  },
+  {
+    name: "a host that could not be reached",
+    reply: new TypeError("fetch failed", {
+      cause: coded("EHOSTUNREACH", "connect EHOSTUNREACH 10.0.0.1:443"),
+    }),
+    code: "fluent-unreachable",
+    retry: "later",
+    effect: "none",
+    message: `could not reach ${TARGET} (fetch failed: connect EHOSTUNREACH 10.0.0.1:443: EHOSTUNREACH); ` +
+      "check the base URL and the network",
+  },
+  {
+    name: "a host that was lost on the way",
+    reply: new TypeError("fetch failed", { cause: coded("EHOSTUNREACH", "read EHOSTUNREACH") }),
+    code: "fluent-unreachable",
+    retry: "later",
+    effect: "unknown",
+    message: `lost the connection to ${TARGET} (fetch failed: read EHOSTUNREACH: EHOSTUNREACH); ` +
+      "it may have taken effect",
+  },
+  {
+    name: "half an answer",
+    reply: text('{"id":"7', 200, { "content-type": "application/json" }),
+    code: "fluent-bad-answer",
+    retry: "later",
+    effect: "unknown",
+    message: 'answered 200: expected JSON, found application/json beginning \'{"id":"7\'; ' +
+      "it may have taken effect",
   },
   {
     name: "an unknown host",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   calculateBatchSize,
   type CreateJobRequest,
+  DEFAULT_MAX_REQUEST_BYTES,
   FluentRequestError,
   type SendBatchRequest,
 } from "../../lib/fluent/mod.ts";
@@ -51,6 +52,31 @@ Deno.test("a batch leaves as it was given, the same bytes every time", async () 
       '"attributes":{"expectedOn":"2025-01-25T00:00:00Z"}}]}',
   );
   assert.equal(second?.body, first?.body);
+});
+
+Deno.test("a request of too many bytes is refused before it leaves; what counts is bytes, not characters", async () => {
+  const fluent = new FakeFluent(() => json({ id: "7" }));
+  const request = { ...batch(), source: "ä".repeat(1_000) };
+  const bytes = new TextEncoder().encode(JSON.stringify(request)).length;
+  assert.deepEqual(await fluent.client({}, { maxRequestBytes: bytes }).sendBatch("199", request), {
+    id: "7",
+    jobId: "199",
+  });
+  const tight = fluent.client({}, { maxRequestBytes: bytes - 1 });
+  const error = await failure(tight.sendBatch("199", request));
+  assert(error instanceof FluentRequestError);
+  assert.equal(
+    error.message,
+    `Cannot send a batch to Fluent job 199: the request must be at most ${
+      bytes - 1
+    } bytes of JSON, found ${bytes}`,
+  );
+  assert((await failure(tight.createJob({ name: "ä".repeat(2_000) }))) instanceof FluentRequestError);
+  assert.equal(fluent.apiCalls.length, 1);
+
+  const full = { ...batch(5_000), source: "x".repeat(DEFAULT_MAX_REQUEST_BYTES) };
+  assert((await failure(fluent.client().sendBatch("199", full))) instanceof FluentRequestError);
+  await fluent.client().sendBatch("199", batch(5_000));
 });
 
 const circular: Record<string, unknown> = {};

@@ -99,6 +99,30 @@ Deno.test("a refused refresh token is not seen in the log", async () => {
   for (const canary of CANARIES) assert(!log.includes(canary));
 });
 
+Deno.test("secrets are not seen in base64 either, and not after a hundred tokens", async () => {
+  let echoed = "";
+  const base64 = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+  const basic = base64(`ACME:${SECRETS.clientSecret}`);
+  const fluent = new FakeFluent(
+    (_call, nth) =>
+      nth <= 200 ? text("", 401) : text(
+        echoed = `${basic} ${base64(SECRETS.password)} ${
+          base64("canary-access-101")
+        } ${SECRETS.clientSecret} ${SECRETS.password}`,
+        400,
+      ),
+    (_call, nth) => json({ access_token: `canary-access-${nth}`, expires_in: 600 }),
+  );
+  const client = fluent.client(SECRETS);
+  for (let i = 0; i < 100; i++) await failure(client.getJob("199"));
+  const seen = spoken(await failure(client.getJob("199")));
+  assert.equal(fluent.tokenCalls.length, 101);
+  assert.notEqual(echoed, "");
+  for (const canary of [...CANARIES, basic, base64(SECRETS.password), base64("canary-access-101")]) {
+    assert(!seen.includes(canary), `${canary} in ${seen}`);
+  }
+});
+
 Deno.test("a platform token is not seen once the platform has named it, nor as a bearer token", async () => {
   const said = "denied for canary-access-1 and Bearer canary-access-2-0123456789";
   const client = createClient({
