@@ -8,6 +8,7 @@ import {
   problemOfFeeds,
 } from "../lib/ingest/mod.ts";
 import { JobTracker } from "../lib/jobs/mod.ts";
+import { noticeDiscovery, noticeNoDiscovery } from "./_alerts.ts";
 import { INGEST_FILE } from "./ingest_file.ts";
 import { type Parts, stateOf, wire } from "./_wiring.ts";
 
@@ -26,7 +27,7 @@ export async function discoverAndStart(
   ctx: Context<unknown>,
   options: FeedsOptions,
 ): Promise<FeedsDiscovery> {
-  await using parts = await orFailedJob(ctx, options, () => wire(ctx));
+  await using parts = await orFailedJob(ctx, options, () => wireOrAlert(ctx));
   const discovery = await orFailedJob(ctx, options, () => discoverIn(ctx, parts, options));
   return await orThrow(ctx, options, discovery);
 }
@@ -34,7 +35,7 @@ export async function discoverAndStart(
 /** The same for the feeds whose own schedule says that it is time. */
 export async function discoverDue(ctx: Context<unknown>): Promise<FeedsDiscovery> {
   const options = { triggeredBy: "schedule" } as const;
-  await using parts = await orFailedJob(ctx, options, () => wire(ctx));
+  await using parts = await orFailedJob(ctx, options, () => wireOrAlert(ctx));
   const at = systemClock.now();
   const schedules = new FeedSchedules(stateOf(ctx), systemClock);
   const due = await schedules.due(parts.feeds);
@@ -60,6 +61,7 @@ async function discoverIn(
       await ctx.start(INGEST_FILE, { data: request, maxAttempts: MAX_ATTEMPTS });
     },
   });
+  await noticeDiscovery(ctx, options, parts.feeds, discovery);
   ctx.log.info("discovery done", { files: discovery.files.length, complete: discovery.complete });
   return discovery;
 }
@@ -74,6 +76,16 @@ async function orThrow(
   if (!error) return discovery;
   await recordFailure(ctx, options, error);
   throw error;
+}
+
+/** What cannot be wired concerns every feed. */
+async function wireOrAlert(ctx: Context<unknown>): Promise<Parts> {
+  try {
+    return await wire(ctx);
+  } catch (error) {
+    await noticeNoDiscovery(ctx, error);
+    throw error;
+  }
 }
 
 async function orFailedJob<T>(

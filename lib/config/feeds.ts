@@ -21,6 +21,8 @@ const SHARED: ReadonlySet<string> = new Set<keyof Settings>([
   "s3Endpoint",
   "feed",
   "jobTtlSeconds",
+  "alertWebhookUrl",
+  "alertWebhookHosts",
 ]);
 
 /** A feed's name is a segment of keys and part of URLs. */

@@ -37,6 +37,10 @@ const rejectLimit = () =>
         : { kind: "count", value: Number(limit) }
     );
 
+/** A time of day in UTC such as `06:30`; empty: none. */
+const timeOfDay = () =>
+  z.string().trim().regex(/^(([01]\d|2[0-3]):[0-5]\d)?$/, "expected a time such as '06:30'");
+
 /**
  * The activation variables the connector reads: the one place that says which there are, what they may be and what they
  * default to. `versori.yaml` declares the same ones for the platform; a test keeps the two in step.
@@ -68,6 +72,10 @@ export const settingsSchema = z.object({
   pollTimeoutMinutes: decimal(0.001, 1_440).default(60),
   sliceSeconds: decimal(0.1, 60).default(20),
   jobTtlSeconds: whole(0, 10 * 365 * 86_400).default(604_800),
+  expectedBy: timeOfDay().default(""),
+  alertRejectLimit: rejectLimit().default({ kind: "percent", value: 1 }),
+  alertWebhookUrl: z.union([z.literal(""), z.url({ protocol: /^https$/ })]).default(""),
+  alertWebhookHosts: text().default("hooks.slack.com"),
 });
 
 /** The settings of one feed, checked. */
