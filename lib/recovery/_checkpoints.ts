@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConnectorError } from "../base/mod.ts";
-import { type KVEntry, type KVStore, MAX_VALUE_CHARS, parseRecord, readRecord } from "../state/mod.ts";
+import { type KVStore, MAX_VALUE_CHARS, parseRecord, readRecord } from "../state/mod.ts";
 
 const count = z.number().int().nonnegative();
 
@@ -126,38 +126,4 @@ export class Checkpoints {
 
 function pageName(number: number): string {
   return String(number).padStart(6, "0");
-}
-
-/** A store that lasts as long as the process: where a recovery is handed none. */
-export class MemoryStore implements KVStore {
-  readonly #entries = new Map<string, { key: readonly string[]; json: string }>();
-
-  get(key: readonly string[]): Promise<unknown | undefined> {
-    const entry = this.#entries.get(JSON.stringify(key));
-    return Promise.resolve(entry && JSON.parse(entry.json));
-  }
-
-  set(key: readonly string[], value: object): Promise<void> {
-    this.#entries.set(JSON.stringify(key), { key: [...key], json: JSON.stringify(value) });
-    return Promise.resolve();
-  }
-
-  delete(key: readonly string[]): Promise<void> {
-    this.#entries.delete(JSON.stringify(key));
-    return Promise.resolve();
-  }
-
-  async *list(prefix: readonly string[]): AsyncIterable<KVEntry> {
-    for (const { key, json } of [...this.#entries.values()].reverse()) {
-      if (key.length > prefix.length && prefix.every((part, at) => key[at] === part)) {
-        yield await Promise.resolve({ key, value: JSON.parse(json) });
-      }
-    }
-  }
-
-  async count(prefix: readonly string[]): Promise<number> {
-    let entries = 0;
-    for await (const _ of this.list(prefix)) entries++;
-    return entries;
-  }
 }

@@ -8,9 +8,9 @@ import {
   systemClock,
 } from "../base/mod.ts";
 import { MAX_ENTITIES_PER_BATCH } from "../fluent/mod.ts";
-import type { KVStore } from "../state/mod.ts";
+import { type KVStore, MemoryKVStore } from "../state/mod.ts";
 import { failuresIn } from "./_answers.ts";
-import { Checkpoints, type Item, MemoryStore } from "./_checkpoints.ts";
+import { Checkpoints, type Item } from "./_checkpoints.ts";
 import { ChunkDelivery, type ChunkRules } from "./_chunk_delivery.ts";
 import { intoPages } from "./_checkpoints.ts";
 
@@ -108,7 +108,7 @@ export class PartialBatchRecovery {
   constructor(logger: Logger = silentLogger, parts: RecoveryParts = {}) {
     this.#logger = logger;
     this.#clock = parts.clock ?? systemClock;
-    this.#checkpoints = new Checkpoints(parts.kv ?? new MemoryStore());
+    this.#checkpoints = new Checkpoints(parts.kv ?? new MemoryKVStore());
   }
 
   /**
