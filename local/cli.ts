@@ -10,6 +10,7 @@ import { EXIT } from "./cli/exit_codes.ts";
 import { ingest, type IngestOptions } from "./cli/ingest.ts";
 import { toDelimiter, toEncoding, toPort, toRejectLimit, toUrl, typedPath } from "./cli/option_values.ts";
 import { packageCommand } from "./cli/package.ts";
+import { preview, type PreviewOptions } from "./cli/preview.ts";
 import { start, type StartOptions } from "./cli/start.ts";
 import { UsageError } from "./cli/usage_error.ts";
 
@@ -61,6 +62,23 @@ program.command("package")
   .option("--out <dir>", "the folder", (dir) => typedPath(dir), typedPath("package-out"))
   .action(async (options: { out: string }) => {
     exitCode = await packageCommand(options);
+  });
+
+program.command("preview")
+  .description("say what would become of a file; nothing is sent")
+  .argument("<file>", "a local file, or s3://BUCKET/KEY with --s3-endpoint")
+  .option(
+    "--s3-endpoint <url>",
+    "the S3 store the file is in (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION)",
+    toUrl("--s3-endpoint"),
+  )
+  .option("--mapping <name|file>", "mapping of mappings/, or a mapping file")
+  .option("--encoding <label>", "encoding of the file, such as windows-1252", toEncoding)
+  .option("--delimiter <char>", "the character between cells; tab for a tab", toDelimiter)
+  .option("--reject-limit <limit>", "most rejected rows before the file is held: 5% or 100", toRejectLimit)
+  .option("--json", "print what was found as one JSON object")
+  .action(async (file: string, options: PreviewOptions) => {
+    exitCode = await preview(file, options, process.env);
   });
 
 try {

@@ -19,3 +19,4 @@ export { type FluentPort, type IngestPorts, type IngestState } from "./ports.ts"
 export { ingestState, runSlice, type SliceOutcome } from "./run.ts";
 export { checkBooks, NO_ROWS, type Rows } from "./books.ts";
 export { type Manifest, manifestKey, readManifest } from "./manifest.ts";
+export { type Preview, preview, type PreviewColumn, type PreviewRejects } from "./preview.ts";

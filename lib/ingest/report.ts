@@ -4,6 +4,7 @@ import { CsvReader } from "../csv/mod.ts";
 import { checkBooks } from "./books.ts";
 import { type FailedRow, failedRowSchema, failedRowsPrefix } from "./failed_rows.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
+import { readLines } from "./read_lines.ts";
 import { rejectPartKey } from "./reject_spool.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
@@ -76,7 +77,7 @@ async function* rowsOf(work: Work, manifest: Manifest, listed?: Listed): AsyncGe
   const { ports, settings, request } = work;
   for (let part = 1; part <= manifest.rejectParts; part++) {
     const key = rejectPartKey(settings.s3WorkPrefix, request.jobId, part);
-    for await (const line of readLines(work, key)) {
+    for await (const line of readLines(ports.store, key, ports.signal)) {
       const row = JSON.parse(line) as RejectedRow;
       if (listed && listed.rejects.length < LISTED_ROWS) listed.rejects.push(row);
       yield { outcome: "rejected", ...row };
@@ -85,7 +86,7 @@ async function* rowsOf(work: Work, manifest: Manifest, listed?: Listed): AsyncGe
   if (work.run.rows.failed === 0) return;
   const prefix = failedRowsPrefix(settings.s3WorkPrefix, request.jobId);
   for await (const object of ports.store.listObjects({ prefix, ...work.signal })) {
-    for await (const line of readLines(work, object.key)) {
+    for await (const line of readLines(ports.store, object.key, ports.signal)) {
       const row = failedRowSchema.parse(JSON.parse(line));
       if (listed && listed.failed.length < LISTED_ROWS) {
         listed.failed.push({ line: row.line, code: row.code, message: row.message });
@@ -93,18 +94,6 @@ async function* rowsOf(work: Work, manifest: Manifest, listed?: Listed): AsyncGe
       yield { outcome: "failed", ...row };
     }
   }
-}
-
-async function* readLines(work: Work, key: string): AsyncGenerator<string> {
-  const { body } = await work.ports.store.openFile(key, work.signal);
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let rest = "";
-  for await (const chunk of body) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-  if (rest) yield rest;
 }
 
 async function* jsonLines(rows: AsyncIterable<ReportedRow>): AsyncGenerator<Uint8Array> {

@@ -1,43 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { localFluentCredentials, startFluentServer } from "../../../local/fluent/mod.ts";
 import { startS3Server } from "../../../local/s3/mod.ts";
 import { S3DataSource } from "../../../lib/s3/mod.ts";
-
-const CLI = new URL("../../../local/cli.ts", import.meta.url).pathname;
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "cli-"));
-  try {
-    await test(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function command(args: string[], env: Record<string, string> = {}) {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", CLI, ...args],
-    env: { NO_COLOR: "1", ...env },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
-async function run(args: string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = await command(args, env).output();
-  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
-}
-
-/** The one object `--json` prints, and nothing else. */
-function json(out: string) {
-  const lines = out.trim().split("\n");
-  assert.equal(lines.length, 1, out);
-  return JSON.parse(lines[0]!);
-}
+import { command, json, run, withFolder } from "./_commands.ts";
 
 const GOOD = "sku,location,qty\n00123,L1,5\n00124,L1,7\n";
 const HALF_BAD = "sku,location,qty\n00123,L1,5\n00124,L1,N/A\n";
