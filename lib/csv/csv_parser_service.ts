@@ -33,11 +33,13 @@ export interface CsvRow extends CsvPosition {
   readonly raw: string;
 }
 
-/** A content, read. */
-export interface ParsedCsv {
+/** A content, read. Iterated, it gives the cells of its good rows, as the guide's code takes them. */
+export interface ParsedCsv extends Iterable<Readonly<Record<string, string>>> {
   readonly columns: readonly string[];
   readonly rows: readonly CsvRow[];
   readonly errors: readonly CsvDamage[];
+  /** How many good rows there are. */
+  readonly length: number;
 }
 
 /** Bytes looked at to tell encoding and dialect. */
@@ -82,7 +84,7 @@ export class CSVParserService {
       if (item.kind === "damage") errors.push(item);
       else rows.push(item);
     }
-    return { columns: table.names ?? [], rows, errors };
+    return parsed(table.names ?? [], rows, errors);
   }
 
   /**
@@ -173,6 +175,19 @@ export class CSVParserService {
 /** What is known of the table so far. */
 interface Table {
   names: readonly string[] | undefined;
+}
+
+/** What makes it iterable is not enumerable, so that it prints, compares and copies as its three lists. */
+function parsed(
+  columns: readonly string[],
+  rows: readonly CsvRow[],
+  errors: readonly CsvDamage[],
+): ParsedCsv {
+  const lists = { columns, rows, errors };
+  return Object.defineProperties(lists, {
+    length: { value: rows.length },
+    [Symbol.iterator]: { value: () => rows.values().map(({ data }) => data) },
+  }) as typeof lists & Pick<ParsedCsv, "length" | typeof Symbol.iterator>;
 }
 
 /** A reader of bytes in any encoding. */

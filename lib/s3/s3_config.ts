@@ -2,17 +2,19 @@ import { z } from "zod";
 import { ConfigError } from "../base/mod.ts";
 
 const text = z.string().min(1);
+/** May be passed as the environment has it; that it is missing is said when the data source is made. */
+const fromEnvironment = text as z.ZodType<string, string | undefined>;
 
 const schema = z.object({
   type: z.literal("S3_CSV"),
   connectionId: z.string().optional(),
   name: z.string().optional(),
   s3Config: z.object({
-    accessKeyId: text,
-    secretAccessKey: text,
+    accessKeyId: fromEnvironment,
+    secretAccessKey: fromEnvironment,
     sessionToken: text.optional(),
-    region: text,
-    bucket: text,
+    region: fromEnvironment,
+    bucket: fromEnvironment,
     endpoint: z.string().optional(),
     forcePathStyle: z.boolean().optional(),
     maxAttempts: z.int().min(1).max(20).optional(),

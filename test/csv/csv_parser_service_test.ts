@@ -19,6 +19,18 @@ async function fails(content: string | Uint8Array, code: string, options?: CSVPa
   );
 }
 
+Deno.test("a parsed content can be counted and iterated for the cells of its good rows, again and again", async () => {
+  const parsed = await new CSVParserService().parse("sku,qty\nA,1\nB\nC,3\n");
+  assert.equal(parsed.length, 2);
+  for (let i = 0; i < 2; i++) {
+    assert.deepEqual([...parsed].map((cells) => ({ ...cells })), [{ sku: "A", qty: "1" }, {
+      sku: "C",
+      qty: "3",
+    }]);
+  }
+  assert.deepEqual(Object.keys(parsed), ["columns", "rows", "errors"]);
+});
+
 Deno.test("rows come by column name with their places, damaged ones as values beside them", async () => {
   const { rows, errors } = await new CSVParserService().parse('sku,qty\nA,1\nB\n"C\nD",3\n');
   assert.deepEqual(rows.map(({ data, ...place }) => [{ ...data }, place]), [
