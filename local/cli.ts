@@ -8,7 +8,16 @@ import { Command, CommanderError } from "commander";
 import { ConnectorError, messageOf } from "../lib/base/mod.ts";
 import { EXIT } from "./cli/exit_codes.ts";
 import { ingest, type IngestOptions } from "./cli/ingest.ts";
-import { toDelimiter, toEncoding, toPort, toRejectLimit, toUrl, typedPath } from "./cli/option_values.ts";
+import { mappingTest, type MappingTestOptions } from "./cli/mapping_test.ts";
+import {
+  toDelimiter,
+  toEncoding,
+  toPercent,
+  toPort,
+  toRejectLimit,
+  toUrl,
+  typedPath,
+} from "./cli/option_values.ts";
 import { packageCommand } from "./cli/package.ts";
 import { preview, type PreviewOptions } from "./cli/preview.ts";
 import { start, type StartOptions } from "./cli/start.ts";
@@ -79,6 +88,16 @@ program.command("preview")
   .option("--json", "print what was found as one JSON object")
   .action(async (file: string, options: PreviewOptions) => {
     exitCode = await preview(file, options, process.env);
+  });
+
+program.command("mapping").description("work on mapping files")
+  .command("test")
+  .description("run mapping tests and say what of the mapping they cover")
+  .argument("[files...]", "mapping test files (default: all in mappings/)")
+  .option("--min-coverage <percent>", "least coverage of each mapping", toPercent("--min-coverage"), 95)
+  .option("--json", "print the reports as JSON")
+  .action(async (files: string[], options: MappingTestOptions) => {
+    exitCode = await mappingTest(files, options);
   });
 
 try {

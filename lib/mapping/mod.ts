@@ -10,6 +10,13 @@ export {
   mappingFileSchema,
   mappingJsonSchema,
 } from "./mapping_file.ts";
+export {
+  loadMappingTests,
+  type MappingTestReport,
+  type MappingTests,
+  mappingTestsJsonSchema,
+  runMappingTests,
+} from "./mapping_tests.ts";
 export { readMappingFile } from "./read_mapping_file.ts";
 export { type ResolvedHeader, resolveHeader } from "./header.ts";
 export {

@@ -50,6 +50,15 @@ export function toRejectLimit(text: string): string {
   );
 }
 
+/** Makes a parser for an option whose value is a percentage. */
+export function toPercent(option: string): (text: string) => number {
+  return (text) => {
+    const percent = Number(text);
+    if (/^\d+(\.\d+)?$/.test(text) && percent <= 100) return percent;
+    throw new UsageError(`${option}: expected a number from 0 to 100, found '${text}'`);
+  };
+}
+
 /** The project's folder, in which `deno task` runs its commands. */
 const PROJECT = resolve(import.meta.dirname!, "../..");
 
