@@ -1,6 +1,7 @@
 import { http, workflow } from "@versori/run";
 import { ConnectorError } from "../lib/base/mod.ts";
-import { ingestRequestSchema, runSlice } from "../lib/ingest/mod.ts";
+import { ingestRequestSchema, observedSlice } from "../lib/ingest/mod.ts";
+import { openTelemetry } from "../lib/telemetry/mod.ts";
 import { noticeJobEnd } from "./_alerts.ts";
 import { FLUENT, wire } from "./_wiring.ts";
 
@@ -25,7 +26,7 @@ export const ingestFile = workflow(INGEST_FILE, { ttl: TTL_SECONDS, limit: LIMIT
     await using parts = await wire(ctx);
     const { settings, ports, state } = parts.of(request.feed);
     const owner = { run: message.id, attempt: message.attempt };
-    const outcome = await runSlice(request, owner, settings, ports, state);
+    const outcome = await observedSlice(request, owner, settings, ports, state, openTelemetry());
     if (outcome.kind === "finished") await noticeJobEnd(ctx, request.jobId, settings, state);
     if (outcome.kind === "again") {
       const seconds = Math.max(0, Math.ceil(outcome.afterMs) / 1_000);

@@ -15,7 +15,8 @@ export {
 } from "./discover_feeds.ts";
 export { FeedSchedules, LOOK_EVERY_MINUTES } from "./feed_schedules.ts";
 export { type IngestRequest, ingestRequestSchema, jobIdOf } from "./request.ts";
-export { type FluentPort, type IngestPorts, type IngestState } from "./ports.ts";
+export { observedSlice } from "./observed_slice.ts";
+export { type FluentPort, type IngestPorts, type IngestState, type StepObserver } from "./ports.ts";
 export { ingestState, runSlice, type SliceOutcome } from "./run.ts";
 export { checkBooks, NO_ROWS, type Rows } from "./books.ts";
 export { type Manifest, manifestKey, readManifest } from "./manifest.ts";

@@ -5,6 +5,7 @@ import type { JobTracker } from "../jobs/mod.ts";
 import type { CustomResolvers, MappingFile } from "../mapping/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
 import type { Claims, FeedQueue, KVStore, StateService } from "../state/mod.ts";
+import type { Step } from "./run_record.ts";
 
 /** The part of Fluent a run uses. */
 export type FluentPort = Pick<
@@ -26,6 +27,14 @@ export interface IngestPorts {
   readonly random: () => number;
   readonly log: Logger;
   readonly signal?: AbortSignal;
+  /** Told of every step, where somebody watches. */
+  readonly observer?: StepObserver;
+}
+
+/** Watches a run from outside: the run says where it is and knows nothing else of it. */
+export interface StepObserver {
+  /** Does a step, observed. */
+  step<T>(step: Exclude<Step, "done">, work: () => Promise<T>): Promise<T>;
 }
 
 /** The connector's own state, over the key-value store it was handed. */

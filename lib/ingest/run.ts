@@ -1,6 +1,7 @@
 import { ConnectorError, messageOf } from "../base/mod.ts";
 import { isTerminal, type JobStatus, JobTracker } from "../jobs/mod.ts";
 import { Claims, type ClaimTimes, FeedQueue, type Owner, StateService } from "../state/mod.ts";
+import { errorFields } from "../telemetry/mod.ts";
 import { archive } from "./archive.ts";
 import { NO_ROWS } from "./books.ts";
 import { confirm } from "./confirm.ts";
@@ -127,7 +128,8 @@ async function steps(work: Work): Promise<SliceOutcome> {
     const startedAt = work.ports.clock.now();
     let outcome: StepOutcome;
     try {
-      outcome = await STEP[step](work);
+      const { observer } = work.ports;
+      outcome = await (observer ? observer.step(step, () => STEP[step](work)) : STEP[step](work));
     } finally {
       const spent = (work.run.spent[step] ?? 0) + work.ports.clock.now() - startedAt;
       work.run.spent = { ...work.run.spent, [step]: spent };
@@ -202,14 +204,25 @@ async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
     const afterMs = Math.max(error.retryAfterMs ?? 0, 1_000 * 2 ** (stalls - 1));
     ports.log.warn("slice stopped by a passing failure", {
       jobId: request.jobId,
-      error: messageOf(error),
+      step: work.run.step,
       afterMs,
+      stalls,
+      ...errorFields(error),
     });
     await work.showProgress({ message: `Waiting after: ${messageOf(error)}` }, true);
     return { kind: "again", afterMs };
   }
   await work.save({});
-  ports.log.error("job failed", { jobId: request.jobId, key: request.file.key, error: messageOf(error) });
+  ports.log.error("job failed", {
+    jobId: request.jobId,
+    feed: request.feed,
+    key: request.file.key,
+    step: work.run.step,
+    rows: work.run.rows,
+    batches: work.run.batches,
+    fluentJobs: work.run.fluentJobs,
+    ...errorFields(error),
+  });
   await leave(work, "failed");
   await state.tracker.markFailed(request.jobId, error, work.facts());
   await state.claims.release(request.jobId, owner);
