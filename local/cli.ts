@@ -20,6 +20,7 @@ import {
 } from "./cli/option_values.ts";
 import { packageCommand } from "./cli/package.ts";
 import { preview, type PreviewOptions } from "./cli/preview.ts";
+import { setupCommand } from "./cli/setup.ts";
 import { start, type StartOptions } from "./cli/start.ts";
 import { UsageError } from "./cli/usage_error.ts";
 
@@ -98,6 +99,13 @@ program.command("mapping").description("work on mapping files")
   .option("--json", "print the reports as JSON")
   .action(async (files: string[], options: MappingTestOptions) => {
     exitCode = await mappingTest(files, options);
+  });
+
+program.command("setup")
+  .description("print the Versori CLI's commands that set a project up, as versori.yaml declares it")
+  .option("--write <file>", "save them as a script, and .env.example beside it", (file) => typedPath(file))
+  .action(async (options: { write?: string }) => {
+    exitCode = await setupCommand(options);
   });
 
 try {

@@ -10,12 +10,13 @@ import { ingestFile } from "./ingest_file.ts";
 import { inventoryAdhoc } from "./inventory_adhoc.ts";
 import { jobStatus } from "./job_status.ts";
 
+/** Everything that is registered; `versori.yaml` declares the same. */
+export const WORKFLOWS = [dailyInventory, feedSchedules, inventoryAdhoc, ingestFile, jobStatus];
+
 /** Registers everything and starts serving. */
 export async function main(): Promise<durable.DurableInterpreter> {
   const interpreter = await durable.DurableInterpreter.newInstance();
-  for (const workflow of [dailyInventory, feedSchedules, inventoryAdhoc, ingestFile, jobStatus]) {
-    interpreter.register(workflow);
-  }
+  for (const workflow of WORKFLOWS) interpreter.register(workflow);
   await interpreter.start();
   return interpreter;
 }
