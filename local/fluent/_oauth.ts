@@ -11,14 +11,21 @@ export class TokenService {
   readonly #credentials: FluentCredentials;
   readonly #retailerId: number;
   readonly #lifetimeS: number;
+  readonly #prefix: string;
 
   constructor(
     store: FluentStore,
-    options: { credentials: FluentCredentials; retailerId?: number; tokenLifetimeS?: number },
+    options: {
+      credentials: FluentCredentials;
+      retailerId?: number;
+      tokenLifetimeS?: number;
+      tokenPrefix?: string;
+    },
   ) {
     this.#store = store;
     this.#credentials = options.credentials;
     this.#retailerId = options.retailerId ?? 1;
+    this.#prefix = options.tokenPrefix ?? "";
     this.#lifetimeS = options.tokenLifetimeS ?? DEFAULT_LIFETIME_S;
   }
 
@@ -64,8 +71,8 @@ export class TokenService {
   }
 
   #tokens(now: number): Answer {
-    const access = randomBytes(24).toString("base64url");
-    const refresh = randomBytes(24).toString("base64url");
+    const access = this.#prefix + randomBytes(24).toString("base64url");
+    const refresh = this.#prefix + randomBytes(24).toString("base64url");
     this.#store.addTokens(access, now + this.#lifetimeS * 1000, refresh);
     return ok({
       access_token: access,

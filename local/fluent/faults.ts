@@ -43,6 +43,8 @@ export type FaultKind =
   | { readonly kind: "hang"; readonly afterEffect?: boolean }
   /** Answers a page of HTML, as a proxy in between would; default status 200. Does no work, unless `afterEffect`. */
   | { readonly kind: "html"; readonly status?: number; readonly afterEffect?: boolean }
+  /** Refuses with the request's own head and form in the reason, as a careless gateway does; default status 400. No work. */
+  | { readonly kind: "echo"; readonly status?: number }
   /** Answers an empty body; default status 200. Does no work, unless `afterEffect`. */
   | { readonly kind: "empty"; readonly status?: number; readonly afterEffect?: boolean };
 

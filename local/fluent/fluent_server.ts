@@ -255,7 +255,11 @@ class LocalFluentServer implements FluentServer {
     }
     const body = await readBody(request, MAX_BODY_BYTES);
     const latency = call.latency === undefined ? 0 : this.#latency.next(call.latency);
-    const answer = this.#decide(fault, () => this.#work(call, request, searchParams, body));
+    const answer = this.#decide(
+      fault,
+      () => this.#work(call, request, searchParams, body),
+      () => headOf(request, body),
+    );
     await this.#timer.waitUntil(arrivedAt + latency, this.#stopped.signal);
     if (!this.#stopped.signal.aborted) answer(response);
   }
@@ -264,6 +268,7 @@ class LocalFluentServer implements FluentServer {
   #decide(
     fault: Fault | undefined,
     work: () => Answer,
+    head: () => string,
   ): (response: http.ServerResponse) => void {
     const send = (answer: Answer) => (response: http.ServerResponse) => {
       count(this.#counts.byStatus, String(answer.status));
@@ -293,6 +298,8 @@ class LocalFluentServer implements FluentServer {
       }
       case "status":
         return send(faulty(fault));
+      case "echo":
+        return send(refusal(fault.status ?? 400, "BAD_REQUEST", `cannot take ${head()}`));
       case "html":
         return sendPlain(fault.status ?? 200, "text/html", "<html><body>Gateway</body></html>");
       case "empty":
@@ -396,6 +403,14 @@ function formAndQuery(
     for (const [name, value] of new URLSearchParams(new TextDecoder().decode(body))) params.set(name, value);
   }
   return params;
+}
+
+/** A request's first line and headers, and its form where it has one. */
+function headOf(request: http.IncomingMessage, body: Uint8Array | undefined): string {
+  const headers = Object.entries(request.headers).map(([name, value]) => `${name}: ${value}`);
+  const isForm = request.headers["content-type"]?.startsWith("application/x-www-form-urlencoded");
+  const form = isForm ? [new TextDecoder().decode(body)] : [];
+  return [`${request.method} ${request.url}`, ...headers, ...form].join("\n");
 }
 
 function faulty(fault: Extract<Fault, { status: number; kind: "status" | "status-after-effect" }>): Answer {

@@ -44,6 +44,8 @@ export interface CloneableFluentServerOptions {
   readonly retailerId?: number;
   /** Life of an access token in seconds, default 86400. Expired ones answer 401. */
   readonly tokenLifetimeS?: number;
+  /** What every token begins with, so that it can be found where it should not be; default nothing. */
+  readonly tokenPrefix?: string;
   /** Whether `GET …/job/{id}` lists the job's batches. The API's pages leave it open; default true. */
   readonly jobListsBatches?: boolean;
   /** Milliseconds a batch stays PENDING, default 0. */

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { env } from "node:process";
 import { fileURLToPath } from "node:url";
 import {
+  type FluentCredentials,
   type FluentServer,
   type FluentServerOptions,
   localFluentCredentials,
@@ -13,8 +14,19 @@ import { startFluentServer } from "../../local/fluent/mod.ts";
 import { startS3Server } from "../../local/s3/mod.ts";
 import { S3DataSource } from "../../lib/s3/mod.ts";
 
-const S3_KEYS = { accessKeyId: "tester", secretAccessKey: "tester-secret" };
-const API_KEY = "tester-api-key";
+/** Every secret of a site. */
+export interface SiteSecrets {
+  readonly s3Keys: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** What the webhooks want. */
+  readonly apiKey: string;
+  readonly fluent: FluentCredentials;
+}
+
+const SECRETS: SiteSecrets = {
+  s3Keys: { accessKeyId: "tester", secretAccessKey: "tester-secret" },
+  apiKey: "tester-api-key",
+  fluent: localFluentCredentials,
+};
 /**
  * How a process of the connector is started: from the sources by this Deno, or by these variables of the environment
  * from a packaged folder, by another Deno, in several replicas.
@@ -48,8 +60,8 @@ export class Site {
   };
   /** Overrides of the platform's configuration, by its top-level keys. */
   readonly overrides: Record<string, unknown> = {};
-  s3Keys = S3_KEYS;
-  fluentSecret = localFluentCredentials.clientSecret;
+  s3Keys: SiteSecrets["s3Keys"];
+  fluentSecret: string;
   fluentUrl: string;
   #processes: ConnectorProcess[] = [];
 
@@ -58,23 +70,26 @@ export class Site {
     readonly fluent: FluentServer,
     readonly s3: Awaited<ReturnType<typeof startS3Server>>,
     readonly store: S3DataSource,
+    readonly secrets: SiteSecrets,
   ) {
+    this.s3Keys = secrets.s3Keys;
+    this.fluentSecret = secrets.fluent.clientSecret;
     this.fluentUrl = fluent.url;
   }
 
-  static async open(fluentOptions: FluentServerOptions = {}): Promise<Site> {
+  static async open(fluentOptions: FluentServerOptions = {}, secrets: SiteSecrets = SECRETS): Promise<Site> {
     const folder = await mkdtemp(join(tmpdir(), "site-"));
-    const fluent = await startFluentServer(fluentOptions);
+    const fluent = await startFluentServer({ credentials: secrets.fluent, ...fluentOptions });
     const s3 = await startS3Server({
       stateDir: join(folder, "s3"),
       buckets: ["stock"],
-      credentials: S3_KEYS,
+      credentials: secrets.s3Keys,
     });
     const store = new S3DataSource({
       type: "S3_CSV",
-      s3Config: { ...S3_KEYS, region: "us-east-1", bucket: "stock", endpoint: s3.url },
+      s3Config: { ...secrets.s3Keys, region: "us-east-1", bucket: "stock", endpoint: s3.url },
     });
-    return new Site(folder, fluent, s3, store);
+    return new Site(folder, fluent, s3, store, secrets);
   }
 
   /** Starts the connector on the site's state folder. */
@@ -109,7 +124,7 @@ export class Site {
             auth: {
               type: "oauth2Password",
               tokenUrl: `${this.fluentUrl}/oauth/token`,
-              ...localFluentCredentials,
+              ...this.secrets.fluent,
               clientSecret: this.fluentSecret,
             },
           },
@@ -117,7 +132,7 @@ export class Site {
             baseUrl: this.s3.url,
             auth: { type: "basic", username: this.s3Keys.accessKeyId, password: this.s3Keys.secretAccessKey },
           },
-          inventory_webhooks: { auth: { type: "apiKey", key: API_KEY } },
+          inventory_webhooks: { auth: { type: "apiKey", key: this.secrets.apiKey } },
         },
         variables: { s3Endpoint: this.s3.url, ...this.variables },
         log: { format: "json" },
@@ -129,11 +144,14 @@ export class Site {
       cwd: dirname(LAUNCH.args.at(-1)!),
       env: { VERSORI_LOCAL_CONFIG: config, NO_COLOR: "1" },
       stdin: "null",
-      stdout: "null",
+      stdout: "piped",
       stderr: "piped",
     }).spawn();
     let log = "";
     const started = Promise.withResolvers<string>();
+    const alsoReading = (async () => {
+      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) log += text;
+    })();
     const reading = (async () => {
       for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
         log += text;
@@ -153,7 +171,7 @@ export class Site {
         ended = true;
         child.kill("SIGKILL");
         await child.status;
-        await reading;
+        await Promise.all([reading, alsoReading]);
       },
     };
     started.promise.catch(() => undefined);
@@ -172,7 +190,7 @@ export class Site {
   }
 
   /** Calls a webhook with its key, or another one. */
-  async call(process: ConnectorProcess, id: string, body: unknown, apiKey = API_KEY) {
+  async call(process: ConnectorProcess, id: string, body: unknown, apiKey = this.secrets.apiKey) {
     const response = await fetch(`${process.url}/${id}`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-api-key": apiKey },
@@ -223,8 +241,9 @@ export class Site {
 export async function withSite(
   options: FluentServerOptions,
   test: (site: Site) => Promise<void>,
+  secrets?: SiteSecrets,
 ): Promise<void> {
-  const site = await Site.open(options);
+  const site = await Site.open(options, secrets);
   try {
     await test(site);
   } finally {

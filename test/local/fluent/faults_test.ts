@@ -127,6 +127,22 @@ Deno.test("revoked tokens are refused, the refresh token gives a new one", () =>
     assert.equal((await caller.api("GET", "/job/7", undefined, renewed.json.access_token)).status, 404);
   }));
 
+Deno.test("an echo repeats what a request was authorised with, and its form", () =>
+  withServer({ tokenPrefix: "marked-" }, async (server, caller) => {
+    server.setFaults([{ kind: "echo" }, { match: { nth: 2 }, kind: "echo", status: 401 }]);
+    const refused = await caller.api("GET", "/job/7");
+    assert.equal(refused.status, 400);
+    assert.match(
+      refused.json.message,
+      /^cannot take GET \/api\/v4\.1\/job\/7\n[^]*authorization: Bearer marked-/,
+    );
+    const { client_secret } = grantOf("client_credentials");
+    assert.match(
+      (await caller.token(grantOf("client_credentials"))).json.message,
+      new RegExp(client_secret!),
+    );
+  }));
+
 Deno.test("html and empty answers are what a proxy would send", () =>
   withServer({}, async (server, caller) => {
     const jobId = await caller.job();
