@@ -38,6 +38,14 @@ export {
 export { calculateBatchSize } from "./batch_size.ts";
 export { DEFAULT_MAX_REQUEST_BYTES, MAX_ENTITIES_PER_BATCH } from "./_requests.ts";
 export {
+  type SendPermit,
+  SendWindow,
+  type SendWindowOptions,
+  type SendWindowState,
+  sendWindowStateSchema,
+} from "./send_window.ts";
+export { MAX_ENTITIES_PER_BATCH } from "./_requests.ts";
+export {
   FluentJobFailedError,
   getPollingInterval,
   type JobStatusReader,
