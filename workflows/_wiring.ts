@@ -37,11 +37,15 @@ export async function wire(ctx: Context<unknown>): Promise<Parts> {
       const ports: IngestPorts = {
         kv: stateOf(ctx),
         store,
-        fluent: () => {
+        fluent: (memory) => {
           if (!isHttpContext(ctx)) {
             throw new ConfigError(`Fluent can be reached only from an http task of '${FLUENT}'`);
           }
-          return createClient(ctx, { connectionName: FLUENT, retailerId: settings.fluentRetailerId });
+          return createClient(ctx, {
+            connectionName: FLUENT,
+            retailerId: settings.fluentRetailerId,
+            ...memory,
+          });
         },
         loadMapping: readMappingFile,
         clock: systemClock,

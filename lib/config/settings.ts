@@ -41,6 +41,23 @@ const rejectLimit = () =>
 const timeOfDay = () =>
   z.string().trim().regex(/^(([01]\d|2[0-3]):[0-5]\d)?$/, "expected a time such as '06:30'");
 
+/** A JSON object as text, or none; a platform may hand it over as an object, too. */
+const jsonObject = () =>
+  z.union([z.record(z.string(), z.unknown()), z.string()]).transform((value, context) => {
+    if (typeof value !== "string") return value;
+    if (value.trim() === "") return undefined;
+    try {
+      const parsed: unknown = JSON.parse(value);
+      if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) {
+        return parsed as Record<string, unknown>;
+      }
+    } catch {
+      // Said below, as for JSON of another kind.
+    }
+    context.addIssue({ code: "custom", message: "expected a JSON object" });
+    return z.NEVER;
+  });
+
 /**
  * The activation variables the connector reads: the one place that says which there are, what they may be and what they
  * default to. `versori.yaml` declares the same ones for the platform; a test keeps the two in step.
@@ -65,11 +82,17 @@ export const settingsSchema = z.object({
   fluentSource: text().default("batch"),
   fluentEvent: text().default("InventoryChanged"),
   fluentPreprocessing: z.enum(["skip", "enabled"]).default("skip"),
+  fluentCatalogueRef: z.string().trim().default(""),
+  fluentConditions: jsonObject().prefault(""),
+  fluentJobStrategy: z.enum(["per-file", "daily", "long-running"]).default("per-file"),
   // 5,000 is Fluent's limit of records per batch (its Batch API page); 0 leaves the size to the calculator.
   batchSize: whole(0, 5_000).default(0),
+  // Fluent publishes no limit of bytes per request; this one is below what gateways usually take.
+  maxRequestBytes: whole(10_000, 100_000_000).default(4 * 1024 * 1024),
   sendConcurrency: whole(1, 50).default(5),
   pollIntervalSeconds: decimal(0, 3_600).default(0),
   pollTimeoutMinutes: decimal(0.001, 1_440).default(60),
+  stallTimeoutMinutes: decimal(0.001, 1_440).default(30),
   sliceSeconds: decimal(0.1, 60).default(20),
   jobTtlSeconds: whole(0, 10 * 365 * 86_400).default(604_800),
   expectedBy: timeOfDay().default(""),

@@ -44,7 +44,6 @@ export {
   type SendWindowState,
   sendWindowStateSchema,
 } from "./send_window.ts";
-export { MAX_ENTITIES_PER_BATCH } from "./_requests.ts";
 export {
   FluentJobFailedError,
   getPollingInterval,

@@ -19,6 +19,8 @@ export const sendWindowStateSchema = z.object({
   window: z.number().positive(),
   /** The rate the API last bore, and when it last said that it was too much. */
   limit: z.object({ rate: z.number().positive(), at: z.number() }).optional(),
+  /** Until when the API asked to be left alone. */
+  pausedUntil: z.number().optional(),
 });
 
 /** What a window has learned, as JSON. */
@@ -92,11 +94,16 @@ export class SendWindow {
     this.#ceiling = ceiling;
     this.#window = Math.max(1, Math.min(ceiling, state?.window ?? ceiling));
     this.#limit = state?.limit;
+    this.#pausedUntil = state?.pausedUntil ?? 0;
   }
 
   /** What it has learned, to be kept for the next window of the job. */
   get state(): SendWindowState {
-    return { window: this.#window, ...(this.#limit ? { limit: { ...this.#limit } } : {}) };
+    return {
+      window: this.#window,
+      ...(this.#limit ? { limit: { ...this.#limit } } : {}),
+      ...(this.#pausedUntil > this.#clock.now() ? { pausedUntil: this.#pausedUntil } : {}),
+    };
   }
 
   /** Requests at once, now. */
@@ -107,6 +114,11 @@ export class SendWindow {
   /** Requests per second, now; undefined while the API has refused none. */
   get rate(): number | undefined {
     return this.#limit && this.#rateAt(this.#limit, this.#clock.now());
+  }
+
+  /** Milliseconds until the next request may leave. */
+  get waitMs(): number {
+    return Math.max(0, Math.max(this.#pausedUntil, this.#limit ? this.#nextAt : 0) - this.#clock.now());
   }
 
   /**

@@ -1,21 +1,27 @@
-import { ConnectorError } from "../base/mod.ts";
-import { getPollingInterval } from "../fluent/mod.ts";
-import { BatchReader, type BatchRow, readRange } from "./batch_reader.ts";
+import { ConnectorError, messageOf } from "../base/mod.ts";
+import { FluentApiError, getPollingInterval, progressOf } from "../fluent/mod.ts";
+import { traceRefusals } from "../recovery/mod.ts";
+import { BatchReader } from "./batch_reader.ts";
 import { writeFailedRows } from "./failed_rows.ts";
-import { type BatchEntry, Journal } from "./journal.ts";
+import { FluentSession } from "./fluent_session.ts";
+import { Journal, type Unit, type UnitEntry } from "./journal.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
-import type { FluentPort } from "./ports.ts";
+import { readPayload, rowsIn } from "./payloads.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
-/** Fluent's word for a batch it has processed, with or without errors (its Batch API page). */
-const COMPLETE = "COMPLETE";
+type Accepted = Unit & { readonly entry: Extract<UnitEntry, { state: "accepted" }> };
 
-type Accepted = Extract<BatchEntry, { state: "accepted" }>;
-type Results = Awaited<ReturnType<FluentPort["getBatchResults"]>>;
+interface Tools {
+  readonly manifest: Manifest;
+  readonly journal: Journal;
+  readonly reader: BatchReader;
+  readonly session: FluentSession;
+}
 
 /**
  * Asks Fluent once what became of every batch not settled yet, and counts the rows of those that are complete. While
- * some are not, it asks to be called again after the polling interval, until the deadline has passed.
+ * some are not, it asks to be called again after the polling interval, until the deadline has passed. A poll that fails
+ * in a way that may pass is not a failed job: the next one follows.
  */
 export async function confirm(work: Work): Promise<StepOutcome> {
   const { ports, settings, request } = work;
@@ -25,44 +31,62 @@ export async function confirm(work: Work): Promise<StepOutcome> {
   }
   const manifest = await readManifest(ports.store, work.run.manifestKey, ports.signal);
   const journal = await Journal.open(ports.kv, request.jobId, manifest.batches.length);
-  const reader = new BatchReader(manifest, ports.customResolvers);
-  const fluent = ports.fluent();
+  const session = new FluentSession(work);
+  const tools = { manifest, journal, session, reader: new BatchReader(manifest, ports.customResolvers) };
+  const failure = await settleAll(work, tools);
+  session.keep();
+  await journal.flush();
+  await work.save({ rows: { ...work.run.rows, ...countRows(manifest, journal) }, ...byBatch(journal) });
+  if (failure && !mayPass(failure.error)) throw failure.error;
 
-  const statuses = await listedStatuses(work, fluent, journal);
-  const open = [...journal].flatMap(([index, entry]) => entry.state === "accepted" ? [{ index, entry }] : []);
-  let failure: unknown;
+  const total = manifest.batches.length;
+  const left = new Set([...journal.units()].filter(isAccepted).map(({ index }) => index)).size;
+  const said = `${total - left} of ${total} batches complete`;
+  if (failure) {
+    ports.log.warn("a poll failed, another one follows", {
+      jobId: request.jobId,
+      error: messageOf(failure.error),
+    });
+  }
+  await work.showProgress({
+    stage: "confirm",
+    message: failure ? `${said}; the last look failed: ${messageOf(failure.error)}` : said,
+  }, true);
+  if (left === 0) return { kind: "done" };
+  const deadline = Date.parse(work.run.confirmingSince ?? "") + settings.pollTimeoutMinutes * 60_000;
+  const remaining = deadline - ports.clock.now();
+  if (remaining <= 0) return { kind: "unfinished" };
+  if (work.expired && !failure) return { kind: "again", afterMs: 0 };
+  const interval = settings.pollIntervalSeconds > 0
+    ? settings.pollIntervalSeconds * 1_000
+    : getPollingInterval(left);
+  return { kind: "again", afterMs: Math.min(Math.max(interval, waitOf(failure?.error)), remaining) };
+}
+
+/** Looks at every accepted batch; gives back what the first look that failed failed with. */
+async function settleAll(work: Work, tools: Tools): Promise<{ readonly error: unknown } | undefined> {
+  const open = [...tools.journal.units()].filter(isAccepted);
+  let failure: { readonly error: unknown } | undefined;
+  let statuses: Map<string, string>;
+  try {
+    statuses = await listedStatuses(work, tools, open);
+  } catch (error) {
+    return { error };
+  }
   const settleNext = async (): Promise<void> => {
-    for (let next = open.shift(); next && failure === undefined && !work.expired; next = open.shift()) {
-      const { index, entry } = next;
-      const status = statuses.get(entry.batchId);
-      if (status !== undefined && status !== COMPLETE) continue;
+    for (let next = open.shift(); next && !failure && !work.expired; next = open.shift()) {
+      const status = statuses.get(next.entry.batchId);
+      if (status !== undefined && progressOf(status) !== "complete") continue;
       try {
         await work.checkClaim();
-        await settle(work, { manifest, journal, reader, fluent }, index, entry, status === COMPLETE);
+        await settle(work, tools, next, status !== undefined);
       } catch (error) {
-        failure ??= error;
+        failure ??= { error };
       }
     }
   };
-  await Promise.all(Array.from({ length: settings.sendConcurrency }, settleNext));
-
-  const rows = countRows(manifest, journal);
-  await work.save({ rows: { ...work.run.rows, ...rows } });
-  if (failure !== undefined) throw failure;
-  const left = [...journal].filter(([, entry]) => entry.state === "accepted").length;
-  const total = manifest.batches.length;
-  await work.showProgress(
-    { stage: "confirm", message: `${total - left} of ${total} batches complete` },
-    true,
-  );
-  if (left === 0) return { kind: "done" };
-  const since = Date.parse(work.run.confirmingSince ?? "");
-  const deadline = since + settings.pollTimeoutMinutes * 60_000;
-  if (ports.clock.now() >= deadline) return { kind: "unfinished" };
-  const interval = settings.pollIntervalSeconds > 0
-    ? settings.pollIntervalSeconds * 1_000
-    : getPollingInterval(total);
-  return { kind: "again", afterMs: work.expired ? 0 : Math.min(interval, deadline - ports.clock.now()) };
+  await Promise.all(Array.from({ length: work.settings.sendConcurrency }, settleNext));
+  return failure;
 }
 
 /**
@@ -71,15 +95,14 @@ export async function confirm(work: Work): Promise<StepOutcome> {
  */
 async function listedStatuses(
   work: Work,
-  fluent: FluentPort,
-  journal: Journal,
+  { session }: Tools,
+  open: readonly Accepted[],
 ): Promise<Map<string, string>> {
-  const jobs = new Set<number>();
-  for (const [, entry] of journal) if (entry.state === "accepted") jobs.add(entry.job);
   const statuses = new Map<string, string>();
-  for (const job of jobs) {
-    const answer = await fluent.getJob(work.run.fluentJobs[job]!, work.signal);
-    for (const { batchId, status } of answer.batches ?? []) {
+  for (const job of new Set(open.map(({ entry }) => entry.job))) {
+    const id = work.run.fluentJobs[job]!;
+    const answer = await session.inTurn((options) => session.port.getJob(id, options));
+    for (const { batchId, status } of answer?.batches ?? []) {
       if (status !== undefined) statuses.set(batchId, status);
     }
   }
@@ -87,76 +110,94 @@ async function listedStatuses(
 }
 
 /** Fetches the results of one batch if it is complete, traces what failed to its lines, and settles it. */
-async function settle(
-  work: Work,
-  tools: { manifest: Manifest; journal: Journal; reader: BatchReader; fluent: FluentPort },
-  index: number,
-  entry: Accepted,
-  knownComplete: boolean,
-): Promise<void> {
-  const { manifest, journal, reader, fluent } = tools;
-  const jobId = work.run.fluentJobs[entry.job]!;
-  if (!knownComplete) {
-    const page = await fluent.getBatch(jobId, entry.batchId, { count: 1, ...work.signal });
-    if (page.status !== COMPLETE) return;
+async function settle(work: Work, tools: Tools, unit: Accepted, knownComplete: boolean): Promise<void> {
+  const { manifest, journal, reader, session } = tools;
+  const { job, batchId } = unit.entry;
+  const jobId = work.run.fluentJobs[job]!;
+  const preprocessed = work.settings.fluentPreprocessing === "enabled";
+  if (!knownComplete || preprocessed) {
+    const page = await session.inTurn((options) =>
+      session.port.getBatch(jobId, batchId, { ...options, count: 1 })
+    );
+    if (!page || progressOf(page.status) !== "complete") return;
+    if (preprocessed && !page.total && page.results.length === 0) {
+      const confirmed = rowsOf(manifest, unit);
+      await settled(work, journal, unit, { confirmed, failed: 0, unconfirmed: 0, by: "batch" });
+      return;
+    }
   }
-  const results = await fluent.getBatchResults(jobId, entry.batchId, work.signal);
-  const batch = manifest.batches[index]!;
-  const promised = batch[3];
-  const refused = results.filter((result) => result.responseCode !== 200);
-  if (refused.length > 0) {
-    const range = { start: batch[0], end: batch[0] + batch[1] };
-    const bytes = await readRange(work.ports.store, manifest.source, range, work.ports.signal);
-    const failures = trace(reader.rows(batch, bytes), results);
-    await writeFailedRows(work, index, bytes, batch, failures, entry.batchId);
+  const results = await session.inTurn((options) => session.port.getBatchResults(jobId, batchId, options));
+  if (!results) return;
+  const promised = rowsOf(manifest, unit);
+  const failed = results.filter(({ responseCode }) => responseCode !== 200).length;
+  if (failed > 0) {
+    const { bytes, rows: all } = await readPayload(work.ports, manifest, reader, unit.index);
+    const rows = rowsIn(all, unit.range);
+    const refused = traceRefusals(rows.map(({ entity }) => entity), results);
+    await writeFailedRows(
+      work,
+      { index: unit.index, from: unit.range?.from },
+      bytes,
+      manifest.batches[unit.index]!,
+      refused.map(({ at, responseCode, message }) => ({
+        row: rows[at]!,
+        code: `fluent-${responseCode}`,
+        message,
+      })),
+      batchId,
+    );
   }
   if (results.length > promised) {
     throw new ConnectorError(
-      `Cannot settle Fluent batch ${entry.batchId}: expected results for ${promised} rows, found ${results.length}`,
-      { code: "fluent-bad-answer", retry: "never", details: { jobId, batchId: entry.batchId } },
+      `Cannot settle Fluent batch ${batchId}: expected results for ${promised} rows, found ${results.length}`,
+      { code: "fluent-too-many-results", retry: "never", details: { jobId, batchId } },
     );
   }
-  work.run.stalls = 0;
-  await journal.set(index, {
-    state: "settled",
-    job: entry.job,
-    batchId: entry.batchId,
-    confirmed: results.length - refused.length,
-    failed: refused.length,
-    unconfirmed: promised - results.length,
-  });
+  const confirmed = results.length - failed;
+  const silent = promised - results.length;
+  // Pre-processing drops rows that change nothing, and answers for the batch.
+  const counts = preprocessed && silent > 0
+    ? { confirmed: confirmed + silent, failed, unconfirmed: 0, by: "batch" as const }
+    : { confirmed, failed, unconfirmed: silent };
+  await settled(work, journal, unit, counts);
 }
 
-/** Which row each refusal belongs to: by the entity's reference where it names a row's key, else by its position. */
-function trace(
-  rows: readonly BatchRow[],
-  results: Results,
-): { row: BatchRow; code: string; message: string }[] {
-  const byReference = new Map<string, BatchRow>();
-  for (const row of rows) {
-    const { locationRef, skuRef } = row.entity;
-    byReference.set(`${locationRef}:${skuRef}`, row);
-    byReference.set(`${skuRef}:${locationRef}`, row);
+function settled(
+  work: Work,
+  journal: Journal,
+  unit: Accepted,
+  counts: { confirmed: number; failed: number; unconfirmed: number; by?: "batch" },
+): Promise<void> {
+  work.progressed();
+  const { job, batchId } = unit.entry;
+  return journal.set(unit, { state: "settled", job, batchId, ...counts });
+}
+
+function isAccepted(unit: Unit): unit is Accepted {
+  return unit.entry.state === "accepted";
+}
+
+function rowsOf(manifest: Manifest, unit: Unit): number {
+  return unit.range?.rows ?? manifest.batches[unit.index]![3];
+}
+
+/** Whether the next poll may go better: everything but refusals that a person has to see to. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof FluentApiError) return error.retry === "later" || error.code === "fluent-bad-answer";
+  return false;
+}
+
+function waitOf(error: unknown): number {
+  return error instanceof ConnectorError ? error.retryAfterMs ?? 0 : 0;
+}
+
+/** How many rows Fluent confirmed only as part of their batch. */
+function byBatch(journal: Journal): { confirmedByBatch?: number } {
+  let rows = 0;
+  for (const { entry } of journal.units()) {
+    if (entry.state === "settled" && entry.by === "batch") rows += entry.confirmed;
   }
-  return results.flatMap((result, position) => {
-    if (result.responseCode === 200) return [];
-    const named = result.entityRef === undefined ? undefined : byReference.get(result.entityRef);
-    const row = named ?? (results.length === rows.length ? rows[position] : undefined);
-    if (!row) {
-      throw new ConnectorError(
-        `Cannot trace a failed row of Fluent to its line: it is named '${
-          result.entityRef ?? ""
-        }', and only ` +
-          `${results.length} of ${rows.length} results came`,
-        { code: "fluent-bad-answer", retry: "never" },
-      );
-    }
-    return [{
-      row,
-      code: `fluent-${result.responseCode}`,
-      message: result.message ?? "Fluent gave no reason",
-    }];
-  });
+  return rows > 0 ? { confirmedByBatch: rows } : {};
 }
 
 /** The row counts the journal stands for. */
@@ -165,15 +206,17 @@ function countRows(
   journal: Journal,
 ): { confirmed: number; failed: number; unconfirmed: number } {
   const rows = { confirmed: 0, failed: 0, unconfirmed: 0 };
-  for (const [index, entry] of journal) {
-    const promised = manifest.batches[index]![3];
+  for (const unit of journal.units()) {
+    const { entry } = unit;
     switch (entry.state) {
       case "planned":
+      case "sending":
+      case "ambiguous":
       case "accepted":
-        rows.unconfirmed += promised;
+        rows.unconfirmed += rowsOf(manifest, unit);
         break;
       case "refused":
-        rows.failed += promised;
+        rows.failed += rowsOf(manifest, unit);
         break;
       case "settled":
         rows.confirmed += entry.confirmed;

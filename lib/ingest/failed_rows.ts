@@ -13,6 +13,8 @@ export const failedRowSchema = z.object({
   raw: z.string(),
   batch: z.number().int(),
   batchId: z.string().optional(),
+  /** Location and SKU; absent in parts written before it was kept. */
+  key: z.string().optional(),
 });
 export type FailedRow = z.output<typeof failedRowSchema>;
 
@@ -21,10 +23,15 @@ export function failedRowsPrefix(workPrefix: string, jobId: string): string {
   return `${workPrefix}${jobId}/failed/`;
 }
 
-/** Keeps the failed rows of one batch. Doing it again gives the same object. */
+function keyOf({ entity, key }: BatchRow): string {
+  const { locationRef, skuRef } = entity;
+  return locationRef === undefined || skuRef === undefined ? key : `${locationRef}:${skuRef}`;
+}
+
+/** Keeps the failed rows of one batch, or of the rows of it from `from` on. Doing it again gives the same object. */
 export async function writeFailedRows(
   work: Work,
-  index: number,
+  unit: { readonly index: number; readonly from?: number | undefined },
   bytes: Uint8Array,
   batch: ManifestBatch,
   failures: readonly { row: BatchRow; code: string; message: string }[],
@@ -40,13 +47,15 @@ export async function writeFailedRows(
       code,
       message,
       raw,
-      batch: index,
+      batch: unit.index,
       ...(batchId ? { batchId } : {}),
+      key: keyOf(row),
     };
   });
-  const name = `${String(index).padStart(6, "0")}.jsonl`;
+  const part = unit.from === undefined ? "" : `-${String(unit.from).padStart(4, "0")}`;
   await work.ports.store.uploadFile(
-    failedRowsPrefix(work.settings.s3WorkPrefix, work.request.jobId) + name,
+    failedRowsPrefix(work.settings.s3WorkPrefix, work.request.jobId) +
+      `${String(unit.index).padStart(6, "0")}${part}.jsonl`,
     lines.map((line) => JSON.stringify(line) + "\n").join(""),
     { contentType: "application/x-ndjson", ...work.signal },
   );

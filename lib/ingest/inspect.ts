@@ -10,6 +10,7 @@ import { KeyIndex, type Lines } from "./key_index.ts";
 import { LineSet } from "./line_set.ts";
 import { type HeldBecause, type Manifest, type ManifestBatch, writeManifest } from "./manifest.ts";
 import { normalise } from "./normalise.ts";
+import { envelopeOf } from "./payloads.ts";
 import { RejectSpool } from "./reject_spool.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
@@ -62,6 +63,7 @@ async function inspectFile(work: Work): Promise<Manifest> {
     rejectParts: 0,
     superseded: [],
     batchSize: calculateBatchSize(0, settings.batchSize || undefined),
+    envelope: envelopeOf(settings),
     batches: [],
   };
 

@@ -1,120 +1,257 @@
 import { z } from "zod";
+import { ConnectorError } from "../base/mod.ts";
+import type { Range } from "../recovery/mod.ts";
 import { type KVStore, readRecord } from "../state/mod.ts";
 
 /** Batches per record: 250 entries of at most about 200 characters stay below the largest value that is written. */
 const WINDOW = 250;
-
-const count = z.number().int().nonnegative();
+/** Parts a batch may fall into: so many stay below the largest value that is written. */
+export const MAX_PARTS = 500;
+/** Of a reason; the whole of it is in the failed rows. */
+const REASON_CHARS = 120;
 
 /**
- * What is known of one batch. `planned`: not accepted as far as we know. `accepted`: Fluent gave it an id. `refused`:
- * Fluent said no, its rows have failed. `settled`: complete, every row counted.
+ * What is known of a batch, or of a part of one. `planned`: not sent. `sending`: a process that is gone may have sent it.
+ * `ambiguous`: it was sent `tries` times to that Fluent job, and the answer is not known. `accepted`: Fluent gave it an
+ * id. `refused`: Fluent said no, its rows have failed. `settled`: complete, every row counted; `by` says whether Fluent
+ * answered for each row or only for the batch.
  */
-const entrySchema = z.discriminatedUnion("state", [
-  z.object({ state: z.literal("planned") }),
-  z.object({ state: z.literal("accepted"), job: count, batchId: z.string() }),
-  z.object({ state: z.literal("refused"), reason: z.string() }),
-  z.object({
-    state: z.literal("settled"),
-    job: count,
-    batchId: z.string(),
-    confirmed: count,
-    failed: count,
-    unconfirmed: count,
-  }),
-]);
-export type BatchEntry = z.output<typeof entrySchema>;
+export type UnitEntry =
+  | { readonly state: "planned" }
+  | { readonly state: "sending" }
+  | { readonly state: "ambiguous"; readonly job: number; readonly tries: number }
+  | { readonly state: "accepted"; readonly job: number; readonly batchId: string }
+  | { readonly state: "refused"; readonly reason: string }
+  | {
+    readonly state: "settled";
+    readonly job: number;
+    readonly batchId: string;
+    readonly confirmed: number;
+    readonly failed: number;
+    readonly unconfirmed: number;
+    readonly by?: "batch";
+  };
 
-const PLANNED: BatchEntry = { state: "planned" };
+/** What is sent in one request: a whole batch, or some of its rows after Fluent refused the whole. */
+export interface Unit {
+  readonly index: number;
+  /** Its place among the parts of its batch; absent for a whole batch. */
+  readonly part?: number;
+  /** Which rows of the batch; absent for all. */
+  readonly range?: Range;
+  readonly entry: UnitEntry;
+}
+
+const PLANNED: UnitEntry = { state: "planned" };
+const SENDING: UnitEntry = { state: "sending" };
+
+const count = z.number().int().nonnegative();
 
 /** The stored form of an entry, short because there are many: null, or a tuple led by the state's letter. */
 const storedEntry = z.union([
   z.null(),
+  z.tuple([z.literal("u"), count, count]),
   z.tuple([z.literal("a"), count, z.string()]),
   z.tuple([z.literal("r"), z.string()]),
   z.tuple([z.literal("s"), count, z.string(), count, count, count]),
+  z.tuple([z.literal("s"), count, z.string(), count, count, count, z.literal("b")]),
+  /** In parts, which have a record of their own. */
+  z.tuple([z.literal("x")]),
 ]);
+type StoredEntry = z.output<typeof storedEntry>;
+
+/** Version 1 knew neither `u`, `x` nor the seventh field of `s`; it reads the same. */
+const version = z.union([z.literal(1), z.literal(2)]);
 
 const windowSchema = z.object({
-  v: z.literal(1),
+  v: version,
   /** Batches of this window below this index may have been sent, whatever their entry says. */
   issued: count,
   entries: z.array(storedEntry),
 });
 
+const partsSchema = z.object({ v: version, parts: z.array(z.tuple([count, count, storedEntry])) });
+
+/** The writes of one record: while one is under way, all changes that come in meanwhile go out with the next. */
+class SharedWrite {
+  readonly #write: () => Promise<void>;
+  #under: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  constructor(write: () => Promise<void>) {
+    this.#write = write;
+  }
+
+  /** The last write that is under way or waiting, if any. */
+  get last(): Promise<void> | undefined {
+    return this.#next ?? this.#under;
+  }
+
+  /** Resolves once what is true now is stored. */
+  now(): Promise<void> {
+    if (this.#next) return this.#next;
+    const write = async () => {
+      this.#next = undefined;
+      this.#under = this.#write();
+      try {
+        await this.#under;
+      } finally {
+        this.#under = undefined;
+      }
+    };
+    if (!this.#under) return write();
+    return this.#next = this.#under.then(write, write);
+  }
+}
+
 interface Window {
   /** What an earlier process left: batches below it that have no answer are in doubt. */
   readonly issuedBefore: number;
   issued: number;
-  readonly entries: BatchEntry[];
-  /** The write under way and the one waiting behind it. */
-  writing: Promise<void> | undefined;
-  next: Promise<void> | undefined;
+  /** As far as it is stored. */
+  issuedStored: number;
+  readonly entries: (UnitEntry | Parts)[];
+  readonly write: SharedWrite;
+}
+
+interface Part {
+  readonly range: Range;
+  entry: UnitEntry;
+}
+
+interface Parts {
+  readonly state: "split";
+  readonly parts: Part[];
+  readonly write: SharedWrite;
 }
 
 /**
- * What deliver and confirm have done, batch by batch, in the key-value store.
- *
- * Changes to one window of batches share writes: while one is under way, all that come in meanwhile go out with the
- * next. Every change resolves only once it is stored.
+ * What deliver and confirm have done, batch by batch, in the key-value store: one record per window of batches. Every
+ * change resolves only once it is stored; who need not wait for that goes on and asks {@linkcode Journal.flush} later.
  */
 export class Journal {
   readonly #kv: KVStore;
   readonly #jobId: string;
-  readonly #windows: Window[];
+  readonly #windows: Window[] = [];
   readonly total: number;
+  #unwritten = 0;
+  #failure: { readonly error: unknown } | undefined;
 
-  private constructor(kv: KVStore, jobId: string, total: number, windows: Window[]) {
+  private constructor(kv: KVStore, jobId: string, total: number) {
     this.#kv = kv;
     this.#jobId = jobId;
     this.total = total;
-    this.#windows = windows;
   }
 
   /** Reads the journal of a job of `total` batches, as far as it was written. */
   static async open(kv: KVStore, jobId: string, total: number): Promise<Journal> {
-    const windows: Window[] = [];
-    for (let first = 0; first < total; first += WINDOW) {
-      const stored = await readRecord(kv, ["journal", jobId, String(windows.length)], windowSchema);
-      const entries = Array.from(
-        { length: Math.min(WINDOW, total - first) },
-        (_, i) => fromStored(stored?.entries[i]),
-      );
-      const issued = stored?.issued ?? 0;
-      windows.push({ issuedBefore: issued, issued, entries, writing: undefined, next: undefined });
-    }
-    return new Journal(kv, jobId, total, windows);
+    const journal = new Journal(kv, jobId, total);
+    await journal.#read();
+    return journal;
   }
 
-  entry(index: number): BatchEntry {
-    return this.#window(index).entries[index % WINDOW] ?? PLANNED;
+  /** Changes that are not stored yet. */
+  get unwritten(): number {
+    return this.#unwritten;
   }
 
-  /** Whether this batch may have been sent before this journal was opened, although nothing says it was accepted. */
-  inDoubt(index: number): boolean {
-    return this.entry(index).state === "planned" && index % WINDOW < this.#window(index).issuedBefore;
+  /** Everything that is sent, or was, in one request each; in order. */
+  *units(): Iterable<Unit> {
+    for (let index = 0; index < this.total; index++) yield* this.unitsOf(index);
+  }
+
+  /** The requests one batch takes, or took. */
+  unitsOf(index: number): Unit[] {
+    const entry = this.#window(index).entries[index % WINDOW] ?? PLANNED;
+    if (entry.state !== "split") return [{ index, entry: this.#known(index, entry) }];
+    return entry.parts.map((part, at) => ({ index, part: at, range: part.range, entry: part.entry }));
+  }
+
+  /** What is known of a whole batch; undefined when it is in parts. */
+  entry(index: number): UnitEntry | undefined {
+    const [unit] = this.unitsOf(index);
+    return unit?.part === undefined ? unit?.entry : undefined;
+  }
+
+  /** Whether that unit may have been sent, although nothing says what became of it. */
+  static inDoubt({ entry }: Unit): boolean {
+    return entry.state === "sending" || entry.state === "ambiguous";
   }
 
   /**
    * Says that this batch is about to be sent, and so may `ahead` others behind it: stored before it resolves, so that
-   * after a crash it is known which batches are in doubt.
+   * after a crash it is known which batches are in doubt. Mostly there is nothing to wait for, because the mark is moved
+   * on before it is reached.
    */
   async issue(index: number, ahead: number): Promise<void> {
-    const window = this.#window(index);
-    const at = index % WINDOW;
-    if (at < window.issued) return;
-    window.issued = Math.min(at + 1 + ahead, window.entries.length);
-    await this.#store(index);
+    const last = Math.min(index + ahead, this.total - 1);
+    for (let number = Math.floor(index / WINDOW); number <= Math.floor(last / WINDOW); number++) {
+      const window = this.#windows[number]!;
+      const upTo = Math.min(last - number * WINDOW + 1, window.entries.length);
+      // Moved on in steps, so that a batch seldom costs a write of its own.
+      if (upTo > window.issued) {
+        window.issued = Math.min(upTo + ahead, window.entries.length);
+        this.#background(window.write);
+      }
+    }
+    const own = this.#window(index);
+    while (index % WINDOW >= own.issuedStored) {
+      await (own.write.last ?? own.write.now());
+      this.#throwIfFailed();
+    }
   }
 
-  async set(index: number, entry: BatchEntry): Promise<void> {
-    this.#window(index).entries[index % WINDOW] = entry;
-    await this.#store(index);
+  /** Notes what became of a unit. */
+  set(unit: Pick<Unit, "index" | "part">, entry: UnitEntry): Promise<void> {
+    const window = this.#window(unit.index);
+    const at = unit.index % WINDOW;
+    const known = window.entries[at];
+    if (known?.state === "split") {
+      const part = known.parts[unit.part ?? -1];
+      if (!part) throw new RangeError(`Batch ${unit.index} has no part ${unit.part}`);
+      part.entry = entry;
+      return this.#noted(known.write.now());
+    }
+    window.entries[at] = entry;
+    return this.#noted(window.write.now());
   }
 
-  /** Every batch and what is known of it, in order. */
-  *[Symbol.iterator](): Iterator<readonly [number, BatchEntry]> {
-    for (let index = 0; index < this.total; index++) yield [index, this.entry(index)];
+  /** Puts ranges in the place of a unit, to be sent one by one; false when the batch is in too many parts already. */
+  async split(unit: Pick<Unit, "index" | "part">, ranges: readonly Range[]): Promise<boolean> {
+    const window = this.#window(unit.index);
+    const at = unit.index % WINDOW;
+    const parts = ranges.map((range): Part => ({ range, entry: PLANNED }));
+    const known = window.entries[at];
+    if (known?.state === "split") {
+      if (known.parts.length + parts.length > MAX_PARTS) return false;
+      // What was refused is replaced by its first half; the others go last: the widest ranges are tried first.
+      const [first, ...rest] = parts;
+      if (unit.part === undefined || !first) throw new RangeError(`Batch ${unit.index} is in parts`);
+      known.parts[unit.part] = first;
+      known.parts.push(...rest);
+      await this.#noted(known.write.now());
+      return true;
+    }
+    const split = this.#parts(unit.index, parts);
+    // The parts first: without them, the window's word for it would mean nothing.
+    await this.#noted(split.write.now());
+    window.entries[at] = split;
+    await this.#noted(window.write.now());
+    return true;
+  }
+
+  /** Resolves once everything noted so far is stored. @throws the first failure of a write. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#windows.flatMap((window) => [
+      window.write.last,
+      ...window.entries.map((entry) => entry.state === "split" ? entry.write.last : undefined),
+    ]));
+    this.#throwIfFailed();
+  }
+
+  #known(index: number, entry: UnitEntry): UnitEntry {
+    const before = this.#window(index).issuedBefore;
+    return entry === PLANNED && index % WINDOW < before ? SENDING : entry;
   }
 
   #window(index: number): Window {
@@ -123,54 +260,144 @@ export class Journal {
     return window;
   }
 
-  #store(index: number): Promise<void> {
-    const number = Math.floor(index / WINDOW);
-    const window = this.#window(index);
-    if (window.next) return window.next;
-    const write = async () => {
-      window.next = undefined;
-      const stored = { v: 1, issued: window.issued, entries: window.entries.map(toStored) };
-      window.writing = this.#kv.set(["journal", this.#jobId, String(number)], stored);
-      try {
-        await window.writing;
-      } finally {
-        window.writing = undefined;
+  #background(write: SharedWrite): void {
+    // Whoever comes to need it hears of it, see `issue` and `flush`.
+    write.now().catch((error: unknown) => this.#failure ??= { error });
+  }
+
+  async #noted(write: Promise<void>): Promise<void> {
+    this.#unwritten++;
+    try {
+      await write;
+    } finally {
+      this.#unwritten--;
+    }
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  #parts(index: number, parts: Part[]): Parts {
+    const key = ["journal", this.#jobId, partsName(index)];
+    const write = new SharedWrite(() =>
+      this.#kv.set(key, {
+        v: 2,
+        parts: parts.map(({ range, entry }) => [range.from, range.rows, toStored(entry)]),
+      })
+    );
+    return { state: "split", parts, write };
+  }
+
+  async #read(): Promise<void> {
+    const numbers = Array.from({ length: Math.ceil(this.total / WINDOW) }, (_, number) => number);
+    const stored = await inGroups(
+      numbers,
+      (number) => readRecord(this.#kv, ["journal", this.#jobId, String(number)], windowSchema),
+    );
+    for (const number of numbers) {
+      const record = stored[number];
+      const size = Math.min(WINDOW, this.total - number * WINDOW);
+      const entries: (UnitEntry | Parts)[] = [];
+      for (let at = 0; at < size; at++) {
+        const entry = record?.entries[at];
+        entries.push(entry?.[0] === "x" ? await this.#readParts(number * WINDOW + at) : fromStored(entry));
       }
-    };
-    if (!window.writing) return write();
-    window.next = window.writing.then(write, write);
-    return window.next;
+      const issued = record?.issued ?? 0;
+      const window: Window = {
+        issuedBefore: issued,
+        issued,
+        issuedStored: issued,
+        entries,
+        write: new SharedWrite(async () => {
+          const mark = window.issued;
+          await this.#kv.set(["journal", this.#jobId, String(number)], {
+            v: 2,
+            issued: mark,
+            entries: entries.map(toStored),
+          });
+          window.issuedStored = mark;
+        }),
+      };
+      this.#windows.push(window);
+    }
+  }
+
+  async #readParts(index: number): Promise<Parts> {
+    const record = await readRecord(this.#kv, ["journal", this.#jobId, partsName(index)], partsSchema);
+    if (!record) {
+      throw new ConnectorError(
+        `Cannot read the journal of '${this.#jobId}': the parts of batch ${index} are missing`,
+        {
+          code: "state-unreadable",
+          retry: "never",
+        },
+      );
+    }
+    return this.#parts(
+      index,
+      record.parts.map(([from, rows, entry]) => ({ range: { from, rows }, entry: fromStored(entry) })),
+    );
   }
 }
 
-function toStored(entry: BatchEntry): z.output<typeof storedEntry> {
+function partsName(index: number): string {
+  return `parts-${index}`;
+}
+
+/** Reads several at a time, results in order. */
+async function inGroups<T, R>(items: readonly T[], read: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let at = 0; at < items.length; at += 8) {
+    results.push(...await Promise.all(items.slice(at, at + 8).map(read)));
+  }
+  return results;
+}
+
+function toStored(entry: UnitEntry | Parts): StoredEntry {
   switch (entry.state) {
     case "planned":
+    case "sending":
       return null;
+    case "ambiguous":
+      return ["u", entry.job, entry.tries];
     case "accepted":
       return ["a", entry.job, entry.batchId];
     case "refused":
-      return ["r", entry.reason.slice(0, 120)];
-    case "settled":
-      return ["s", entry.job, entry.batchId, entry.confirmed, entry.failed, entry.unconfirmed];
+      return ["r", entry.reason.slice(0, REASON_CHARS)];
+    case "settled": {
+      const { job, batchId, confirmed, failed, unconfirmed } = entry;
+      return entry.by
+        ? ["s", job, batchId, confirmed, failed, unconfirmed, "b"]
+        : ["s", job, batchId, confirmed, failed, unconfirmed];
+    }
+    case "split":
+      return ["x"];
   }
 }
 
-function fromStored(stored: z.output<typeof storedEntry> | undefined): BatchEntry {
+function fromStored(stored: StoredEntry | undefined): UnitEntry {
   if (stored === undefined || stored === null) return PLANNED;
   switch (stored[0]) {
+    case "u":
+      return { state: "ambiguous", job: stored[1], tries: stored[2] };
     case "a":
       return { state: "accepted", job: stored[1], batchId: stored[2] };
     case "r":
       return { state: "refused", reason: stored[1] };
-    case "s":
+    case "s": {
+      const [, job, batchId, confirmed, failed, unconfirmed, by] = stored;
       return {
         state: "settled",
-        job: stored[1],
-        batchId: stored[2],
-        confirmed: stored[3],
-        failed: stored[4],
-        unconfirmed: stored[5],
+        job,
+        batchId,
+        confirmed,
+        failed,
+        unconfirmed,
+        ...(by ? { by: "batch" as const } : {}),
       };
+    }
+    case "x":
+      return PLANNED;
   }
 }

@@ -50,6 +50,13 @@ export const manifestSchema = z.object({
   superseded: z.array(z.object({ line: count, endLine: count })),
   heldBecause: heldBecauseSchema.optional(),
   batchSize: count,
+  /** What every batch says beside its rows; absent in manifests written before it was kept. */
+  envelope: z.object({
+    source: z.string(),
+    event: z.string(),
+    catalogueRef: z.string().optional(),
+    conditions: z.record(z.string(), z.unknown()).optional(),
+  }).optional(),
   batches: z.array(batchSchema),
 });
 export type Manifest = z.output<typeof manifestSchema>;

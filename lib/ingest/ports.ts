@@ -1,6 +1,6 @@
 import type { Clock, Logger } from "../base/mod.ts";
 import type { Settings } from "../config/mod.ts";
-import type { FluentClient } from "../fluent/mod.ts";
+import type { CircuitBreaker, FluentClient, RetryBudget } from "../fluent/mod.ts";
 import type { JobTracker } from "../jobs/mod.ts";
 import type { CustomResolvers, MappingFile } from "../mapping/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
@@ -13,12 +13,18 @@ export type FluentPort = Pick<
   "createJob" | "sendBatch" | "getJob" | "getBatch" | "getBatchResults"
 >;
 
+/** What a client goes on with from the slice before. */
+export interface FluentMemory {
+  readonly breaker: CircuitBreaker;
+  readonly retryBudget: RetryBudget;
+}
+
 /** Everything a run is handed from outside. */
 export interface IngestPorts {
   readonly kv: KVStore;
   readonly store: ObjectStore;
   /** Made when it is first needed: a file that is held never asks for a token. */
-  readonly fluent: () => FluentPort;
+  readonly fluent: (memory?: FluentMemory) => FluentPort;
   /** The mapping file of that name, checked. */
   readonly loadMapping: (name: string) => Promise<MappingFile>;
   readonly customResolvers?: CustomResolvers;

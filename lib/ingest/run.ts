@@ -26,11 +26,8 @@ export type SliceOutcome =
   /** Another run has this job. */
   | { readonly kind: "not-ours" };
 
-/**
- * Slices in a row that may fail for a reason outside (an API or a store that doesn't answer) before the job does. The
- * pauses between them double from one second on, so the job fails after about a quarter of a minute.
- */
-const MAX_STALLS = 4;
+/** The longest pause between two slices of a job that makes no progress, in milliseconds. */
+const MAX_PAUSE_MS = 60_000;
 
 /** The connector's state over its key-value store. */
 export function ingestState(ports: IngestPorts, settings: Settings, claimTimes?: ClaimTimes): IngestState {
@@ -105,7 +102,7 @@ async function placeOf(
 ): Promise<RunRecord> {
   const run = await readRun(ports.kv, request.jobId);
   if (run && run.step !== "done") {
-    return status === "queued" ? { ...run, stalls: 0 } : run;
+    return status === "queued" ? { ...run, stalls: 0, stalledSince: undefined } : run;
   }
   return {
     v: 1,
@@ -138,7 +135,8 @@ async function steps(work: Work): Promise<SliceOutcome> {
       await work.save({});
       return outcome;
     }
-    await work.save({ step: stepAfter(step, work), stalls: 0 });
+    work.progressed();
+    await work.save({ step: stepAfter(step, work) });
     if (work.expired && stepAfter(step, work) !== "done") return { kind: "again", afterMs: 0 };
   }
   return { kind: "finished", status: await finish(work) };
@@ -197,11 +195,15 @@ async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
   const { ports, state, request, owner } = work;
   if (error instanceof ClaimLost) return { kind: "not-ours" };
   if (ports.signal?.aborted) throw error;
+  const now = ports.clock.now();
+  const since = Date.parse(work.run.stalledSince ?? "") || now;
+  const patienceMs = work.settings.stallTimeoutMinutes * 60_000;
   const passing = error instanceof ConnectorError && error.retry === "later";
-  if (passing && work.run.stalls + 1 < MAX_STALLS) {
+  if (passing && now - since < patienceMs) {
     const stalls = work.run.stalls + 1;
-    await work.save({ stalls });
-    const afterMs = Math.max(error.retryAfterMs ?? 0, 1_000 * 2 ** (stalls - 1));
+    await work.save({ stalls, stalledSince: new Date(since).toISOString() });
+    const backoffMs = Math.min(1_000 * 2 ** Math.min(stalls - 1, 10), MAX_PAUSE_MS);
+    const afterMs = Math.max(error.retryAfterMs ?? 0, backoffMs);
     ports.log.warn("slice stopped by a passing failure", {
       jobId: request.jobId,
       step: work.run.step,
@@ -212,6 +214,7 @@ async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
     await work.showProgress({ message: `Waiting after: ${messageOf(error)}` }, true);
     return { kind: "again", afterMs };
   }
+  const failure = passing ? stalled(error, work.settings.stallTimeoutMinutes) : error;
   await work.save({});
   ports.log.error("job failed", {
     jobId: request.jobId,
@@ -221,10 +224,20 @@ async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
     rows: work.run.rows,
     batches: work.run.batches,
     fluentJobs: work.run.fluentJobs,
-    ...errorFields(error),
+    ...errorFields(failure),
   });
   await leave(work, "failed");
-  await state.tracker.markFailed(request.jobId, error, work.facts());
+  await state.tracker.markFailed(request.jobId, failure, work.facts());
   await state.claims.release(request.jobId, owner);
   return { kind: "finished", status: "failed" };
+}
+
+/** What a job that makes no progress fails with; the next trigger that finds its file goes on with it. */
+function stalled(error: ConnectorError, minutes: number): ConnectorError {
+  return new ConnectorError(`No progress for ${minutes} minutes: ${messageOf(error)}`, {
+    code: error.code,
+    retry: "later",
+    details: error.details,
+    cause: error,
+  });
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { circuitStateSchema, retryBudgetStateSchema, sendWindowStateSchema } from "../fluent/mod.ts";
 import { type KVStore, readRecord } from "../state/mod.ts";
 import { rowsSchema } from "./books.ts";
 import { heldBecauseSchema } from "./manifest.ts";
@@ -28,7 +29,25 @@ export const runRecordSchema = z.object({
   confirmingSince: z.string().optional(),
   /** Slices in a row that ended with an error and without progress. */
   stalls: count,
-  reports: z.object({ summary: z.string(), rejectsCsv: z.string(), rejectsJsonl: z.string() }).optional(),
+  /** ISO 8601: when the first of them ended. */
+  stalledSince: z.string().optional(),
+  /** ISO 8601: since when Fluent has been asked for batches whose answers were lost. */
+  askingSince: z.string().optional(),
+  /** What the slices before have learned of Fluent: whether it lives, how much it bears, what may be repeated. */
+  fluent: z.object({
+    circuit: circuitStateSchema.optional(),
+    budget: retryBudgetStateSchema.optional(),
+    window: sendWindowStateSchema.optional(),
+  }).optional(),
+  /** Rows Fluent confirmed only as part of their batch, not one by one. */
+  confirmedByBatch: count.optional(),
+  reports: z.object({
+    summary: z.string(),
+    rejectsCsv: z.string(),
+    rejectsJsonl: z.string(),
+    failedCsv: z.string().optional(),
+    failedJsonl: z.string().optional(),
+  }).optional(),
   archivedAs: z.string().optional(),
   /** Milliseconds spent in each step so far. */
   spent: z.record(z.string(), z.number()),

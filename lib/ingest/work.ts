@@ -29,6 +29,8 @@ export class ClaimLost extends ConnectorError {
 
 /** How long a claim that was seen to be ours is believed, in milliseconds: far less than its lease. */
 const CLAIM_BELIEVED_MS = 2_000;
+/** How long it may be worked on while it is looked up again, in milliseconds: a process that slept longer must wait. */
+const CLAIM_TRUSTED_MS = 10_000;
 /** How often progress is written to the job, in milliseconds. */
 const PROGRESS_EVERY_MS = 500;
 
@@ -65,6 +67,17 @@ export class Work {
     this.#claimSeenAt = now;
   }
 
+  /** Milliseconds since the epoch: when this slice should stop at the next good place. */
+  get endsAt(): number {
+    return this.#endsAt;
+  }
+
+  /** Something was achieved: failures before it count no more. */
+  progressed(): void {
+    this.run.stalls = 0;
+    if (this.run.stalledSince !== undefined) this.run = { ...this.run, stalledSince: undefined };
+  }
+
   /** Whether this slice should stop at the next good place. */
   get expired(): boolean {
     return this.ports.clock.now() >= this.#endsAt;
@@ -91,6 +104,19 @@ export class Work {
     if (!fresh && this.ports.clock.now() - this.#claimSeenAt < CLAIM_BELIEVED_MS) return;
     this.#checking ??= this.#renew().finally(() => this.#checking = undefined);
     await this.#checking;
+  }
+
+  /**
+   * As `checkClaim`, without waiting as long as the claim was seen to be ours lately: it is looked up beside the work,
+   * and `lost` hears of it when that fails.
+   */
+  keepClaim(lost: (error: unknown) => void): Promise<void> {
+    const age = this.ports.clock.now() - this.#claimSeenAt;
+    if (age < CLAIM_BELIEVED_MS) return Promise.resolve();
+    const checked = this.checkClaim();
+    if (age >= CLAIM_TRUSTED_MS) return checked;
+    checked.catch(lost);
+    return Promise.resolve();
   }
 
   async #renew(): Promise<void> {

@@ -101,7 +101,7 @@ Deno.test("failures halve the window once per round, and it grows back by one pe
   for (const permit of permits) permit.failed();
   assert.equal(window.size, 4);
   for (let round = 0; round < 10; round++) {
-    const size = window.size;
+    const size: number = window.size;
     const next = await Promise.all(Array.from({ length: size }, () => window.acquire()));
     for (const permit of next) permit.worked();
     assert.ok(window.size <= size + 1);

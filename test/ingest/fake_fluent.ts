@@ -23,6 +23,8 @@ export class FakeFluent implements FluentPort {
   looksToComplete = 0;
   /** SKUs Fluent doesn't know. */
   readonly unknownSkus = new Set<string>();
+  /** SKUs because of which Fluent refuses the whole batch. */
+  readonly poisonSkus = new Set<string>();
   /** Whether a job's answer lists its batches. */
   listsBatches = true;
   /** Called before a call takes effect; may throw. */
@@ -42,6 +44,9 @@ export class FakeFluent implements FluentPort {
     await this.before("sendBatch", this.batches.length);
     const id = String(this.batches.length + 1000);
     const entities = request.entities as readonly Entity[];
+    if (entities.some(({ skuRef }) => this.poisonSkus.has(skuRef))) {
+      throw refusal(400, "fluent-bad-request", "qty is out of range");
+    }
     this.batches.push({ id, jobId, body: JSON.stringify(request), entities, looks: 0 });
     await this.after("sendBatch", this.batches.length);
     return { id, jobId };

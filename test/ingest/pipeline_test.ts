@@ -218,22 +218,41 @@ Deno.test("files of one feed are delivered one after the other, the oldest first
   assert.deepEqual(order, [...order].sort(), "no batch of the second file before the last of the first");
 });
 
-Deno.test("a refused batch is failed rows with Fluent's reason; the others are delivered", async () => {
+Deno.test("a row because of which a batch is refused costs itself, in O(log n) requests", async () => {
   const world = new World();
-  world.fluent.before = (call, batches) => {
-    if (call === "sendBatch" && batches === 1 && !refused) {
-      refused = true;
-      throw refusal(400, "fluent-bad-request", "qty is out of range");
-    }
+  world.variables["batchSize"] = 250;
+  world.fluent.poisonSkus.add("SKU-00123");
+  let requests = 0;
+  world.fluent.before = (call) => {
+    if (call === "sendBatch") requests++;
   };
-  let refused = false;
-  world.variables["sendConcurrency"] = 1;
-  const { job, summary } = await world.ingest("stock.csv", csvOf(300));
+  const { job, summary } = await world.ingest("stock.csv", csvOf(500));
   assert.equal(job.status, "completed_with_errors");
-  assert.equal(summary.rows.failed, 100);
-  assert.equal(summary.rows.confirmed, 200);
-  assert.equal(summary.failed[0]?.message, "qty is out of range");
-  assert.equal(summary.failed[0]?.line, 102);
+  assert.equal(summary.rows.failed, 1);
+  assert.equal(summary.rows.confirmed, 499);
+  assert.deepEqual(summary.failed, [{ line: 125, code: "fluent-400", message: "qty is out of range" }]);
+  assert.ok(requests <= 2 + 16, `${requests} requests`);
+  assert.equal(world.fluent.stock().size, 499);
+  assert.equal(world.fluent.duplicates(), 0);
+});
+
+Deno.test("a Fluent that refuses everything fails the job with the reason; the file is not archived", async () => {
+  const world = new World();
+  world.fluent.before = (call) => {
+    if (call === "sendBatch") throw refusal(400, "fluent-bad-request", "no such event");
+  };
+  const key = await world.put("stock.csv", csvOf(2_000));
+  const { jobId } = (await world.discover()).files[0]!;
+  await world.settle();
+  const job = await world.job(jobId);
+  assert.equal(job.status, "failed");
+  assert.equal(job.errorCode, "fluent-refuses-everything");
+  assert.equal(
+    job.error,
+    "Fluent refuses everything this file was sent as, 31 requests so far: Fluent answered 400: no such event; nothing " +
+      "was taken, so it is not a row: check fluentEvent, fluentRetailerId and the mapping",
+  );
+  assert.deepEqual(await world.keys(key), [key]);
 });
 
 Deno.test("a Fluent job that closes half-way is continued in a new one", async () => {
@@ -270,7 +289,7 @@ Deno.test("an API that stays away fails the job, the file stays, and the next sc
   await world.settle();
   const failed = await world.job(jobId);
   assert.equal(failed.status, "failed");
-  assert.equal(failed.error, "Fluent answered 503: maintenance");
+  assert.equal(failed.error, "No progress for 30 minutes: Fluent answered 503: maintenance");
   assert.deepEqual(await world.keys(key), [key]);
   world.fluent.before = () => {};
   await world.discover();
