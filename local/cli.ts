@@ -6,6 +6,7 @@
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { ConnectorError, messageOf } from "../lib/base/mod.ts";
+import { doctor, type DoctorOptions } from "./cli/doctor.ts";
 import { EXIT } from "./cli/exit_codes.ts";
 import { ingest, type IngestOptions } from "./cli/ingest.ts";
 import { mappingTest, type MappingTestOptions } from "./cli/mapping_test.ts";
@@ -65,6 +66,26 @@ program.command("ingest")
   .option("--verbose", "show the workflows' log")
   .action(async (file: string, options: IngestOptions) => {
     exitCode = await ingest(file, options, process.env);
+  });
+
+program.command("doctor")
+  .description("look at a configuration from end to end, and say what to do about what is not right")
+  .option("--variables <file>", "the activation's variables, as a JSON object", (file) => typedPath(file))
+  .option(
+    "--s3-endpoint <url>",
+    "an S3 store of your own (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION)",
+    toUrl("--s3-endpoint"),
+  )
+  .option(
+    "--fluent-url <url>",
+    "a Fluent account of your own (FLUENT_CLIENT_ID, FLUENT_CLIENT_SECRET, FLUENT_USERNAME, FLUENT_PASSWORD, FLUENT_RETAILER_ID)",
+    toUrl("--fluent-url"),
+  )
+  .option("--url <url>", "where a deployment's webhooks are reached", toUrl("--url"))
+  .option("--sample <file>", "a file to try the mapping on", (file) => typedPath(file))
+  .option("--json", "print what was found as one JSON object")
+  .action(async (options: DoctorOptions) => {
+    exitCode = await doctor(options, process.env);
   });
 
 program.command("package")

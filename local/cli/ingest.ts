@@ -5,6 +5,7 @@ import { z } from "zod";
 import { ConfigError, systemClock } from "../../lib/base/mod.ts";
 import type { IngestResult } from "../../lib/report/mod.ts";
 import { type Stack, type StackOptions, startStack } from "../stack.ts";
+import { fluentAccess, neededVariable, s3Access } from "./access.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { type JobView, resultFromJob } from "./job_view.ts";
 import { typedPath } from "./option_values.ts";
@@ -103,11 +104,6 @@ function stackOptions(
   env: NodeJS.ProcessEnv,
   progress: Progress,
 ): StackOptions {
-  const needed = (name: string, why: string): string => {
-    const value = env[name];
-    if (value) return value;
-    throw new ConfigError(`Environment variable ${name} is missing: ${why}`);
-  };
   const variables: Record<string, string | number> = {
     ...(isLocalFile ? { s3Prefix: STAGING_PREFIX } : {}),
     ...(options.mapping === undefined
@@ -118,30 +114,14 @@ function stackOptions(
     ...(options.rejectLimit === undefined ? {} : { rejectLimit: options.rejectLimit }),
     ...(options.fluentUrl === undefined
       ? {}
-      : { fluentRetailerId: needed("FLUENT_RETAILER_ID", "the retailer the stock belongs to") }),
+      : { fluentRetailerId: neededVariable(env, "FLUENT_RETAILER_ID", "the retailer the stock belongs to") }),
   };
-  const byPassword = Boolean(env["FLUENT_USERNAME"] || env["FLUENT_PASSWORD"]);
   return {
     stateDir: options.state,
     port: 0,
     bucket,
-    s3: options.s3Endpoint === undefined ? undefined : {
-      endpoint: options.s3Endpoint,
-      accessKeyId: needed("AWS_ACCESS_KEY_ID", "the store's access key id"),
-      secretAccessKey: needed("AWS_SECRET_ACCESS_KEY", "the store's secret access key"),
-      region: env["AWS_REGION"] || "us-east-1",
-    },
-    fluent: options.fluentUrl === undefined ? undefined : {
-      url: options.fluentUrl,
-      clientId: needed("FLUENT_CLIENT_ID", "the Fluent account's client id"),
-      clientSecret: needed("FLUENT_CLIENT_SECRET", "the Fluent account's client secret"),
-      ...(byPassword
-        ? {
-          username: needed("FLUENT_USERNAME", "the Fluent user FLUENT_PASSWORD belongs to"),
-          password: needed("FLUENT_PASSWORD", "the password of FLUENT_USERNAME"),
-        }
-        : {}),
-    },
+    s3: options.s3Endpoint === undefined ? undefined : s3Access(options.s3Endpoint, env),
+    fluent: options.fluentUrl === undefined ? undefined : fluentAccess(options.fluentUrl, env),
     variables,
     // This command is about one file; the others wait for whoever is to take them.
     schedules: false,

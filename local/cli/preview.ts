@@ -9,6 +9,7 @@ import { readMappingFile } from "../../lib/mapping/mod.ts";
 import { S3DataSource } from "../../lib/s3/mod.ts";
 import { MemoryKVStore } from "../../lib/state/mod.ts";
 import { startS3InWorker } from "../s3/mod.ts";
+import { s3Access } from "./access.ts";
 import { EXIT } from "./exit_codes.ts";
 import { previewText } from "./preview_text.ts";
 import { stopSignal } from "./stop_signal.ts";
@@ -27,16 +28,29 @@ export interface PreviewOptions {
 const BUCKET = "preview";
 const KEYS = { accessKeyId: "preview", secretAccessKey: "preview-secret", region: "us-east-1" };
 
-/**
- * Says what would become of a file: inspects a copy in a store of its own that is gone afterwards, so that neither Fluent
- * nor the file's own bucket is written to.
- */
+/** Says what would become of a file. */
 export async function preview(
   file: string,
   options: PreviewOptions,
   env: NodeJS.ProcessEnv,
 ): Promise<number> {
   using stopping = stopSignal();
+  const found = await previewOf(file, options, env, stopping.signal);
+  console.log(options.json ? JSON.stringify(found) : previewText(found));
+  if (found.heldBecause) return EXIT.held;
+  return found.rows.rejected > 0 ? EXIT.withErrors : EXIT.completed;
+}
+
+/**
+ * Inspects a copy in a store of its own that is gone afterwards, so that neither Fluent nor the file's own bucket is
+ * written to.
+ */
+export async function previewOf(
+  file: string,
+  options: PreviewOptions,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Preview> {
   const folder = await mkdtemp(join(tmpdir(), "preview-"));
   const server = await startS3InWorker({
     stateDir: folder,
@@ -44,18 +58,11 @@ export async function preview(
     credentials: KEYS,
   });
   try {
-    const store = new S3DataSource({
+    await using store = new S3DataSource({
       type: "S3_CSV",
       s3Config: { ...KEYS, bucket: BUCKET, endpoint: server.url },
     });
-    try {
-      const found = await previewIn(store, file, options, env, stopping.signal);
-      console.log(options.json ? JSON.stringify(found) : previewText(found));
-      if (found.heldBecause) return EXIT.held;
-      return found.rows.rejected > 0 ? EXIT.withErrors : EXIT.completed;
-    } finally {
-      await store.dispose();
-    }
+    return await previewIn(store, file, options, env, signal);
   } finally {
     await server.stop();
     await rm(folder, { recursive: true, force: true });
@@ -133,21 +140,7 @@ async function openInput(
 }
 
 async function remoteBody(bucket: string, key: string, endpoint: string, env: NodeJS.ProcessEnv) {
-  const needed = (name: string): string => {
-    const value = env[name];
-    if (value) return value;
-    throw new ConfigError(`Environment variable ${name} is missing: the store's key`);
-  };
-  const remote = new S3DataSource({
-    type: "S3_CSV",
-    s3Config: {
-      endpoint,
-      bucket,
-      region: env["AWS_REGION"] || "us-east-1",
-      accessKeyId: needed("AWS_ACCESS_KEY_ID"),
-      secretAccessKey: needed("AWS_SECRET_ACCESS_KEY"),
-    },
-  });
+  const remote = new S3DataSource({ type: "S3_CSV", s3Config: { ...s3Access(endpoint, env), bucket } });
   const { body } = await remote.openFile(key);
   return (async function* () {
     try {
