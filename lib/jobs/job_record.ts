@@ -40,12 +40,36 @@ export function isTerminal(status: JobStatus): boolean {
 export const TRIGGERS = ["schedule", "webhook", "manual"] as const;
 export type Trigger = typeof TRIGGERS[number];
 
+/** How one job came of another. */
+export const RELATIONS = ["replay", "replay-failed"] as const;
+export type Relation = typeof RELATIONS[number];
+
+const relativeSchema = z.object({ jobId: z.string(), relation: z.enum(RELATIONS) });
+
+/** A change of a job's status or stage: what a timeline is drawn from. */
+export const jobEventSchema = z.object({
+  /** ISO 8601. */
+  at: z.string(),
+  status: z.enum(JOB_STATUSES),
+  stage: z.string().optional(),
+  message: z.string().optional(),
+});
+export type JobEvent = z.output<typeof jobEventSchema>;
+
 /** One job as it is kept. Times are ISO 8601. */
 export const jobRecordSchema = z.object({
   v: z.literal(1),
   jobId: z.string(),
   status: z.enum(JOB_STATUSES),
   triggeredBy: z.enum(TRIGGERS),
+  /** What the caller calls this job: a ticket, a key of his own. */
+  reference: z.string().optional(),
+  /** The job this one repeats, in whole or in part. */
+  parent: relativeSchema.optional(),
+  /** The jobs that repeat this one. */
+  children: z.array(relativeSchema).optional(),
+  /** Changes of status and stage, oldest first; from the middle of a very long life some are left out. */
+  events: z.array(jobEventSchema).optional(),
   stage: z.string().optional(),
   message: z.string().optional(),
   /** Facts about the job, merged by every update. */

@@ -7,22 +7,36 @@ import {
   systemClock,
 } from "../base/mod.ts";
 import { type KVStore, parseRecord, readRecord } from "../state/mod.ts";
+import { JobHistory } from "./job_history.ts";
+import { JobIndex } from "./job_index.ts";
 import {
   isTerminal,
   type JobRecord,
   jobRecordSchema,
   type JobStatus,
   mayBecome,
+  type Relation,
   type Trigger,
 } from "./job_record.ts";
+import { withEvent } from "./timeline.ts";
 
 /** Seven days, in seconds. */
 export const DEFAULT_JOB_TTL_SECONDS = 604_800;
+
+/**
+ * How late a job's time to live may be renewed by progress alone, in seconds: an hour, or a tenth of a short one. A
+ * change of status renews it at once.
+ */
+const RENEW_AFTER_SECONDS = 3_600;
 
 /** What a job starts with. */
 export interface JobMetadata {
   /** Default `manual`. */
   triggeredBy?: Trigger;
+  /** What the caller calls it. */
+  reference?: string | undefined;
+  /** The job it repeats. */
+  parent?: { jobId: string; relation: Relation } | undefined;
   stage?: string;
   message?: string;
   details?: Record<string, unknown>;
@@ -35,6 +49,9 @@ export interface JobUpdate {
   message?: string;
   details?: Record<string, unknown>;
 }
+
+/** Most children kept of a job: the latest. */
+const MOST_CHILDREN = 50;
 
 /** A job id is a key segment, a path segment and part of object names: letters, digits, `.`, `_` and `-`. */
 const JOB_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
@@ -59,6 +76,10 @@ export class JobTracker {
   readonly #ttlSeconds: number;
   readonly #clock: Clock;
   readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #index: JobIndex;
+  /** Questions about all jobs. */
+  readonly history: JobHistory;
+  #indexBegun = false;
 
   /** @param ttlSeconds how long a job is known after its last change; default seven days, 0 = for ever */
   constructor(
@@ -77,6 +98,13 @@ export class JobTracker {
     this.#log = logger;
     this.#ttlSeconds = ttlSeconds;
     this.#clock = clock;
+    this.#index = new JobIndex(kv, clock, logger);
+    this.history = new JobHistory(kv, this.#index, clock);
+  }
+
+  /** Removes some of the jobs whose time is over, with all that is known of them. To be called now and then. */
+  sweep(): Promise<number> {
+    return this.#index.sweep(this.#ttlSeconds);
   }
 
   /**
@@ -86,14 +114,18 @@ export class JobTracker {
    */
   createJob(jobId: string, metadata: JobMetadata = {}): Promise<JobRecord> {
     return this.#alone(jobId, async () => {
-      const existing = await this.#read(jobId);
-      if (existing) return existing;
+      const kept = await this.#kept(jobId);
+      if (kept && !this.#expired(kept)) return kept;
       const now = this.#time();
+      if (!this.#indexBegun) await this.#index.begin(now);
+      this.#indexBegun = true;
       const record: JobRecord = {
         v: 1,
         jobId,
         status: "queued",
         triggeredBy: metadata.triggeredBy ?? "manual",
+        ...(metadata.reference === undefined ? {} : { reference: metadata.reference }),
+        ...(metadata.parent === undefined ? {} : { parent: metadata.parent }),
         ...(metadata.stage === undefined ? {} : { stage: metadata.stage }),
         ...(metadata.message === undefined ? {} : { message: metadata.message }),
         details: metadata.details ?? {},
@@ -101,7 +133,7 @@ export class JobTracker {
         updatedAt: now,
         reopened: 0,
       };
-      return await this.#write(record);
+      return await this.#write(record, undefined, kept);
     });
   }
 
@@ -129,7 +161,7 @@ export class JobTracker {
         details: { ...record.details, ...update.details },
         ...(status === "processing" && record.startedAt === undefined ? { startedAt: now } : {}),
         ...(isTerminal(status) ? { completedAt: now } : {}),
-      });
+      }, record);
     });
   }
 
@@ -174,7 +206,7 @@ export class JobTracker {
         details: { ...record.details, ...details },
         failedAt: now,
         completedAt: now,
-      });
+      }, record);
     });
   }
 
@@ -198,7 +230,17 @@ export class JobTracker {
         stage: "queued",
         message: metadata.message,
         reopened: record.reopened + 1,
-      });
+      }, record);
+    });
+  }
+
+  /** Notes that another job repeats this one, which may have ended. Noting it again changes nothing. */
+  linkChild(jobId: string, child: { jobId: string; relation: Relation }): Promise<JobRecord> {
+    return this.#alone(jobId, async () => {
+      const record = await this.#existing(jobId);
+      const children = record.children ?? [];
+      if (children.some((known) => known.jobId === child.jobId)) return record;
+      return await this.#write({ ...record, children: [...children, child].slice(-MOST_CHILDREN) }, record);
     });
   }
 
@@ -211,9 +253,14 @@ export class JobTracker {
   }
 
   async #read(jobId: string): Promise<JobRecord | undefined> {
-    checkJobId(jobId);
-    const record = await readRecord(this.#kv, ["jobs", jobId], jobRecordSchema);
+    const record = await this.#kept(jobId);
     return record && !this.#expired(record) ? record : undefined;
+  }
+
+  /** The record as it is kept, expired or not. */
+  #kept(jobId: string): Promise<JobRecord | undefined> {
+    checkJobId(jobId);
+    return readRecord(this.#kv, ["jobs", jobId], jobRecordSchema);
   }
 
   async #existing(jobId: string): Promise<JobRecord> {
@@ -226,14 +273,34 @@ export class JobTracker {
     });
   }
 
-  async #write(record: JobRecord): Promise<JobRecord> {
+  /**
+   * @param before the job until now; undefined for a new one
+   * @param leftover what is kept of an expired job of the same id
+   */
+  async #write(record: JobRecord, before: JobRecord | undefined, leftover = before): Promise<JobRecord> {
     const now = this.#clock.now();
     const written: JobRecord = { ...record, updatedAt: new Date(now).toISOString() };
-    if (this.#ttlSeconds > 0) written.expiresAt = new Date(now + this.#ttlSeconds * 1_000).toISOString();
-    else delete written.expiresAt;
-    await this.#kv.set(["jobs", record.jobId], written);
+    written.events = withEvent(before, written);
+    const changed = before === undefined || before.status !== written.status ||
+      before.stage !== written.stage;
+    if (this.#ttlSeconds === 0) delete written.expiresAt;
+    else if (changed || this.#isDue(before, now)) {
+      written.expiresAt = new Date(now + this.#ttlSeconds * 1_000).toISOString();
+    }
+    const write = () => this.#kv.set(["jobs", record.jobId], written);
+    // Progress alone is not in the index: it would cost several writes each time.
+    const shown = changed || before.expiresAt !== written.expiresAt;
+    if (shown) await this.#index.change(leftover, written, write);
+    else await write();
     this.#log.debug("job written", { jobId: record.jobId, status: record.status, stage: record.stage });
     return written;
+  }
+
+  /** Whether a job's time to live has to be renewed although nothing but its progress changes. */
+  #isDue(job: JobRecord, now: number): boolean {
+    if (job.expiresAt === undefined) return true;
+    const renewed = Date.parse(job.expiresAt) - this.#ttlSeconds * 1_000;
+    return now - renewed >= Math.min(RENEW_AFTER_SECONDS, this.#ttlSeconds / 10) * 1_000;
   }
 
   /** Runs one job's changes one after the other. */

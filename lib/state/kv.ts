@@ -21,6 +21,13 @@ export interface KVEntry {
   readonly value: unknown;
 }
 
+/** A part of a list, and where the next part starts. */
+export interface KVPage {
+  readonly entries: readonly KVEntry[];
+  /** The store's own, opaque cursor of the next page; undefined at the end. */
+  readonly next: string | undefined;
+}
+
 /**
  * The key-value store the connector is handed. Keys are lists of free-text segments; values are JSON objects.
  * Every method throws a `StateError` when the store cannot answer: nothing is ever guessed to be absent.
@@ -31,6 +38,8 @@ export interface KVStore {
   delete(key: readonly string[]): Promise<void>;
   /** Every entry whose key starts with the whole segments of `prefix`, newest first, through all pages. */
   list(prefix: readonly string[]): AsyncIterable<KVEntry>;
+  /** One page of such a list, in one call: up to 100 entries, starting behind the cursor of an earlier page. */
+  page(prefix: readonly string[], after?: string): Promise<KVPage>;
   count(prefix: readonly string[]): Promise<number>;
 }
 

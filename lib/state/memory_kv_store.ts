@@ -1,4 +1,7 @@
-import type { KVEntry, KVStore } from "./kv.ts";
+import type { KVEntry, KVPage, KVStore } from "./kv.ts";
+
+/** Entries per page, as the platform's store has it. */
+const PAGE = 100;
 
 /** A key-value store that lasts as long as the process. */
 export class MemoryKVStore implements KVStore {
@@ -25,6 +28,14 @@ export class MemoryKVStore implements KVStore {
         yield await Promise.resolve({ key, value: JSON.parse(json) });
       }
     }
+  }
+
+  async page(prefix: readonly string[], after?: string): Promise<KVPage> {
+    const entries: KVEntry[] = [];
+    for await (const entry of this.list(prefix)) entries.push(entry);
+    const from = Number(after ?? 0);
+    const to = from + PAGE;
+    return { entries: entries.slice(from, to), next: to < entries.length ? String(to) : undefined };
   }
 
   async count(prefix: readonly string[]): Promise<number> {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { type KVEntry, type KVStore, type PlatformKeyValue, StateError } from "./kv.ts";
+export { type KVEntry, type KVPage, type KVStore, type PlatformKeyValue, StateError } from "./kv.ts";
 export { MemoryKVStore } from "./memory_kv_store.ts";
 export { decodeSegment, encodeSegment, MAX_VALUE_CHARS, VersoriKVAdapter } from "./versori_kv_adapter.ts";
 export { parseRecord, readRecord } from "./record.ts";

@@ -1,5 +1,5 @@
 import { messageOf } from "../base/mod.ts";
-import { type KVEntry, type KVStore, type PlatformKeyValue, StateError } from "./kv.ts";
+import { type KVEntry, type KVPage, type KVStore, type PlatformKeyValue, StateError } from "./kv.ts";
 
 /**
  * Largest value written, in characters of its JSON. The platform documents no limit; this one is below every
@@ -59,19 +59,11 @@ export class VersoriKVAdapter implements KVStore {
   }
 
   async *list(prefix: readonly string[]): AsyncIterable<KVEntry> {
-    const path = this.#path(prefix);
     let after: string | undefined;
     while (true) {
-      const page = await this.#call("list", prefix, () =>
-        this.#kv.list(path, {
-          selector: after === undefined ? {} : { after },
-          options: { limit: PAGE },
-        }));
-      for (const { key, value } of page.data) {
-        yield { key: this.#relative(key, path), value: parsed(value) };
-      }
-      const next = page.pagination.nextCursor;
-      if (!next) return;
+      const { entries, next } = await this.page(prefix, after);
+      yield* entries;
+      if (next === undefined) return;
       if (next === after) {
         throw new StateError(
           `Cannot list '${prefix.join("/")}' in the state store: the same page was offered twice`,
@@ -80,6 +72,19 @@ export class VersoriKVAdapter implements KVStore {
       }
       after = next;
     }
+  }
+
+  async page(prefix: readonly string[], after?: string): Promise<KVPage> {
+    const path = this.#path(prefix);
+    const { data, pagination } = await this.#call("list", prefix, () =>
+      this.#kv.list(path, {
+        selector: after === undefined ? {} : { after },
+        options: { limit: PAGE },
+      }));
+    return {
+      entries: data.map(({ key, value }) => ({ key: this.#relative(key, path), value: parsed(value) })),
+      next: pagination.nextCursor || undefined,
+    };
   }
 
   async count(prefix: readonly string[]): Promise<number> {

@@ -6,24 +6,33 @@ import type { PlatformKeyValue } from "../../lib/state/mod.ts";
  */
 export class MemoryKeyValue implements PlatformKeyValue {
   readonly entries = new Map<string, string>();
+  /** Each entry's place in lists, by key: the larger the newer. */
+  readonly #places = new Map<string, number>();
+  #lastPlace = 0;
   /** Called before every operation; may throw. */
   before: (operation: string, key: readonly string[]) => void | Promise<void> = () => {};
   writes = 0;
+  /** Operations so far. */
+  calls = 0;
+  /** Whether an update makes an entry the newest of its lists, which the platform leaves open. */
+  updateMovesToFront = false;
 
   async get<T>(key: string[]): Promise<T | undefined> {
-    await this.before("get", key);
+    await this.#begin("get", key);
     const text = this.entries.get(check(key).join("/"));
     return text === undefined ? undefined : JSON.parse(text) as T;
   }
 
   async set<T>(key: string[], value: T): Promise<void> {
-    await this.before("set", key);
+    await this.#begin("set", key);
     this.writes++;
-    this.entries.set(check(key).join("/"), JSON.stringify(value));
+    const path = check(key).join("/");
+    if (this.updateMovesToFront || !this.entries.has(path)) this.#places.set(path, ++this.#lastPlace);
+    this.entries.set(path, JSON.stringify(value));
   }
 
   async delete(key: string[]): Promise<void> {
-    await this.before("delete", key);
+    await this.#begin("delete", key);
     this.entries.delete(check(key).join("/"));
   }
 
@@ -31,22 +40,30 @@ export class MemoryKeyValue implements PlatformKeyValue {
     prefix: string[],
     options?: { selector?: { after?: string }; options?: { limit?: number } },
   ): Promise<{ data: { key: string[]; value: unknown }[]; pagination: { nextCursor: string } }> {
-    await this.before("list", prefix);
+    await this.#begin("list", prefix);
     const start = check(prefix).join("/") + "/";
-    const all = [...this.entries].filter(([key]) => key.startsWith(start)).reverse();
-    const from = Number(options?.selector?.after ?? 0);
+    const before = Number(options?.selector?.after ?? Infinity);
     const limit = Math.min(options?.options?.limit ?? 100, 100);
-    const page = all.slice(from, from + limit);
+    const all = [...this.entries].filter(([key]) => key.startsWith(start))
+      .map(([key, value]) => ({ key, value, place: this.#places.get(key) ?? 0 }))
+      .filter(({ place }) => place < before)
+      .sort((a, b) => b.place - a.place);
+    const page = all.slice(0, limit);
     return {
-      data: page.map(([key, value]) => ({ key: ["org", "project", "local", ...key.split("/")], value })),
-      pagination: { nextCursor: from + limit < all.length ? String(from + limit) : "" },
+      data: page.map(({ key, value }) => ({ key: ["org", "project", "local", ...key.split("/")], value })),
+      pagination: { nextCursor: all.length > limit ? String(page.at(-1)!.place) : "" },
     };
   }
 
   async count(prefix: string[]): Promise<{ count: number }> {
-    await this.before("count", prefix);
+    await this.#begin("count", prefix);
     const start = check(prefix).join("/") + "/";
     return { count: [...this.entries.keys()].filter((key) => key.startsWith(start)).length };
+  }
+
+  #begin(operation: string, key: readonly string[]): void | Promise<void> {
+    this.calls++;
+    return this.before(operation, key);
   }
 }
 
