@@ -73,9 +73,9 @@ export interface CreateClientOptions {
 /**
  * A client for one Fluent account.
  *
- * With `{ config, logger? }`, or the configuration alone, it signs in by itself (one login for all calls, renewed a minute before it expires). With the
- * context of a Versori `http` task it sends relative paths through the platform's connection. In both a 401 is tried
- * once more with a fresh token.
+ * With `{ config, logger? }`, or the configuration alone, it signs in by itself (one login for all calls, renewed a minute
+ * before it expires). With the context of a Versori `http` task it sends relative paths through the platform's
+ * connection. In both a 401 is tried once more with a fresh token.
  *
  * @throws {ConfigError} when the context is neither, or a value is missing or wrong.
  *
