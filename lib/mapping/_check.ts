@@ -1,17 +1,12 @@
-import { distance } from "fastest-levenshtein";
 import type { FieldConfig } from "./mapping_file.ts";
+import { type MappingProblem, pointer, problemsOf, suggestion } from "./_problems.ts";
+import { isBlank, shown } from "./refusal.ts";
 import { SDK_RESOLVERS } from "./resolvers.ts";
 
 /** Path segments that would reach an object's prototype: refused wherever a mapping names a target. */
 const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
 /** How a source begins that is a value of the run, not of the row. */
 export const CONTEXT = "$context.";
-
-/** Something wrong with a mapping, and where: a JSON pointer (RFC 6901). */
-export interface MappingProblem {
-  readonly at: string;
-  readonly message: string;
-}
 
 /** The part of a mapping that is checked. */
 interface Checked {
@@ -22,28 +17,42 @@ interface Checked {
     | undefined;
 }
 
+/** A field that gives a value, and where the mapping has it. */
+export interface Leaf {
+  readonly field: FieldConfig;
+  /** A JSON pointer. */
+  readonly at: string;
+}
+
 /** Everything a schema cannot tell: sources, resolvers and their options, targets in each other's way, keys. */
 export function checkMapping(mapping: Checked): MappingProblem[] {
   const problems: MappingProblem[] = [];
-  const leaves = new Map<string, FieldConfig>();
-  checkFields(mapping.fields, "/fields", "", problems, leaves);
+  const leaves = leavesOf(mapping.fields, problems);
   const paths = [...leaves.keys()];
-  for (const path of paths) {
+  for (const [path, { at }] of leaves) {
     const inTheWay = paths.find((other) => other.startsWith(`${path}.`));
     if (inTheWay === undefined) continue;
-    problems.push({ at: "/fields", message: `'${path}' cannot be a value and hold '${inTheWay}', too` });
+    problems.push({ at, message: `'${path}' cannot be a value and hold '${inTheWay}', too` });
   }
-  for (const key of mapping.key ?? []) {
-    const field = leaves.get(key);
+  for (const [i, key] of (mapping.key ?? []).entries()) {
+    const at = `/key/${i}`;
+    const field = leaves.get(key)?.field;
     if (!field) {
       const message = `expected the name of a field, found '${key}'${suggestion(key, paths)}`;
-      problems.push({ at: "/key", message });
+      problems.push({ at, message });
     } else if (!field.required && field.value === undefined && field.defaultValue === undefined) {
-      problems.push({ at: "/key", message: `expected '${key}' to be required, found a field rows can lack` });
+      problems.push({ at, message: `expected '${key}' to be required, found a field rows can lack` });
     }
   }
   if (mapping.columns) checkColumns(mapping.columns, mapping.fields, problems);
   return problems;
+}
+
+/** The fields that give values by their whole dotted name; what is wrong with fields goes to `problems`. */
+export function leavesOf(fields: Checked["fields"], problems: MappingProblem[] = []): Map<string, Leaf> {
+  const leaves = new Map<string, Leaf>();
+  checkFields(fields, "/fields", "", problems, leaves);
+  return leaves;
 }
 
 function checkFields(
@@ -51,37 +60,49 @@ function checkFields(
   at: string,
   within: string,
   problems: MappingProblem[],
-  leaves: Map<string, FieldConfig>,
+  leaves: Map<string, Leaf>,
 ): void {
   for (const [name, field] of Object.entries(fields)) {
     const here = `${at}/${pointer(name)}`;
     const whole = within + name;
     const report = (message: string, below = "") => problems.push({ at: here + below, message });
     if (!isTarget(name)) report(`the target '${whole}' is not allowed`);
-    if (field.source !== undefined && field.value !== undefined) {
-      report("expected a source or a value, found both");
-    }
-    const isCustom = field.resolver?.startsWith("custom.") ?? false;
-    if (field.source === undefined && field.value === undefined && !field.fields && !isCustom) {
-      report("expected a source, a value, fields or a resolver of one's own, found none");
-    }
-    if (field.isArray && field.source === undefined && field.value === undefined) {
-      report("expected the source of the list, found none");
-    }
-    if (field.fields && field.resolver !== undefined) report("expected fields or a resolver, found both");
-    checkResolver(field, report);
+    checkField(field, report);
     if (leaves.has(whole)) report(`'${whole}' is mapped twice`);
     if (field.fields && !field.isArray) {
       checkFields(field.fields, `${here}/fields`, `${whole}.`, problems, leaves);
     } else {
-      leaves.set(whole, field);
+      leaves.set(whole, { field, at: here });
       if (field.fields) checkFields(field.fields, `${here}/fields`, "", problems, new Map());
     }
   }
 }
 
-function checkResolver(field: FieldConfig, report: (message: string, below?: string) => void): void {
-  const { resolver, options } = field;
+type Report = (message: string, below?: string) => void;
+
+function checkField(field: FieldConfig, report: Report): void {
+  const { source, value, defaultValue, resolver, fields, isArray } = field;
+  if (source !== undefined && value !== undefined) report("expected a source or a value, found both");
+  const isCustom = resolver?.startsWith("custom.") ?? false;
+  if (source === undefined && value === undefined && !fields && !isCustom) {
+    report("expected a source, a value, fields or a resolver of one's own, found none");
+  }
+  if (isArray && source === undefined && value === undefined) {
+    report("expected the source of the list, found none");
+  }
+  if (fields && resolver !== undefined) report("expected fields or a resolver, found both");
+  if (fields && value !== undefined) report("expected fields or a value, found both");
+  if (source === "$context" || source === CONTEXT) {
+    report(`expected $context.NAME, found '${source}'`, "/source");
+  }
+  for (const [key, given] of Object.entries({ value, defaultValue })) {
+    // Blank is no value: it would stand in for a missing one.
+    if (given !== undefined && isBlank(given)) report(`expected a value, found ${shown(given)}`, `/${key}`);
+  }
+  checkResolver(field, report);
+}
+
+function checkResolver({ resolver, options }: FieldConfig, report: Report): void {
   if (resolver === undefined) {
     if (options) report("expected a resolver to have options for, found none", "/options");
     return;
@@ -89,27 +110,15 @@ function checkResolver(field: FieldConfig, report: (message: string, below?: str
   if (resolver.startsWith("custom.")) return;
   const known = SDK_RESOLVERS.get(resolver);
   if (!known) {
-    report(
-      `expected a resolver that exists, found '${resolver}'${
-        suggestion(resolver, [...SDK_RESOLVERS.keys()])
-      }`,
-      "/resolver",
-    );
+    const meant = suggestion(resolver, [...SDK_RESOLVERS.keys()]);
+    report(`expected a resolver that exists, found '${resolver}'${meant}`, "/resolver");
     return;
   }
   const parsed = known.options.safeParse(options ?? {});
   if (!parsed.success) {
-    const shape = "shape" in known.options ? Object.keys(known.options.shape as object) : [];
-    for (const issue of parsed.error.issues) {
-      if (issue.code === "unrecognized_keys") {
-        for (const key of issue.keys) {
-          const list = shape.length > 0 ? `one of ${shape.join(", ")}` : "no options";
-          report(`expected ${list} for ${resolver}, found '${key}'${suggestion(key, shape)}`, "/options");
-        }
-      } else {
-        const below = issue.path.map((segment) => `/${pointer(String(segment))}`).join("");
-        report(issue.message, `/options${below}`);
-      }
+    const names = Object.keys(known.options.shape);
+    for (const { at, message } of problemsOf(parsed.error, options, () => names)) {
+      report(message, `/options${at}`);
     }
     return;
   }
@@ -154,18 +163,6 @@ function checkColumns(
 /** Whether this may be a target: names joined by dots, none of which reaches a prototype. */
 export function isTarget(path: string): boolean {
   return path.split(".").every((segment) => segment !== "" && !FORBIDDEN.has(segment));
-}
-
-/** What was probably meant. */
-export function suggestion(name: string, known: readonly string[]): string {
-  const near = known.map((other) => ({ other, d: distance(name.toLowerCase(), other.toLowerCase()) }))
-    .sort((a, b) => a.d - b.d)[0];
-  return near && near.d <= Math.max(2, name.length / 3) ? `; did you mean '${near.other}'?` : "";
-}
-
-/** Escapes a segment of a JSON pointer. */
-export function pointer(segment: string): string {
-  return segment.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
 /** Where a key stands that no object may have: schema checks would pass over it unseen. */

@@ -3,7 +3,19 @@ import { zoneClock } from "./_zone.ts";
 
 const ISO =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
-const TOKENS = /YYYY|MM|DD|HH|mm|ss/g;
+const TOKENS = /YYYY|MM?|DD?|HH?|mm|ss/g;
+/** Digits a token stands for; as a part of a date it is what its first letter is. */
+const DIGITS: Readonly<Record<string, string>> = {
+  YYYY: "(\\d{4})",
+  MM: "(\\d{2})",
+  M: "(\\d{1,2})",
+  DD: "(\\d{2})",
+  D: "(\\d{1,2})",
+  HH: "(\\d{2})",
+  H: "(\\d{1,2})",
+  mm: "(\\d{2})",
+  ss: "(\\d{2})",
+};
 
 /** A date, or an instant. */
 export interface ParsedDate {
@@ -15,7 +27,8 @@ export interface ParsedDate {
 type Parse = (text: string) => ParsedDate | Refusal;
 
 /**
- * Reads dates and date-times: ISO 8601, or the declared format of `YYYY MM DD HH mm ss` and literal characters. A date
+ * Reads dates and date-times: ISO 8601, or the declared format of `YYYY MM DD HH mm ss` and literal characters (`M`, `D`
+ * and `H` are one digit or two). A date
  * alone is midnight UTC; a time of day needs a zone, its own or the declared one (`UTC`, `+01:00`, `Europe/Berlin`).
  *
  * @returns what is wrong with the format or zone, instead, when something is
@@ -33,19 +46,21 @@ export function dateParser(format: string | undefined, zone: string | undefined)
       }
       const [, year, month, day, hour, minute, second, fraction = "", offset] = match;
       const clock = offset === undefined ? declared : zoneClock(offset);
+      if (offset !== undefined && !clock) return new Refusal("not-a-date", "an offset of less than a day");
       return instant([year, month, day, hour, minute, second], fraction, hour !== undefined, clock);
     };
   }
   const tokens: readonly string[] = format.match(TOKENS) ?? [];
-  const order = ["YYYY", "MM", "DD", "HH", "mm", "ss"].map((token) => tokens.indexOf(token));
-  if (order.slice(0, 3).includes(-1) || new Set(tokens).size !== tokens.length) {
+  const kinds = tokens.map((token) => token[0]);
+  const order = ["Y", "M", "D", "H", "m", "s"].map((kind) => kinds.indexOf(kind));
+  if (order.slice(0, 3).includes(-1) || new Set(kinds).size !== kinds.length) {
     return `expected YYYY, MM and DD, once each, and HH, mm, ss at most once, found '${format}'`;
   }
   const pattern = new RegExp(
     `^${
       format.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replace(
         TOKENS,
-        (token) => (token === "YYYY" ? "(\\d{4})" : "(\\d{2})"),
+        (token) => DIGITS[token]!,
       )
     }$`,
   );

@@ -1,8 +1,8 @@
-/** Reads a value from a record; undefined when it isn't there. */
-export type Read = (record: unknown) => unknown;
+/** Reads a value from a record, or from the context; undefined when it isn't there. */
+export type Read = (record: unknown, context: unknown) => unknown;
 
 /**
- * Reads what a source names: `a.b`, `a[0]`, `items[*].x` (of each). A column whose whole name it is comes first. Own
+ * Reads what a source names: `a.b`, `a[0]`, `items[*].x` (of each that has one). A column whose whole name it is comes first. Own
  * properties only: nothing inherited is ever a value.
  */
 export function reader(source: string): Read {
@@ -16,13 +16,16 @@ export function reader(source: string): Read {
 function follow(value: unknown, steps: readonly string[], from: number): unknown {
   for (let i = from; i < steps.length; i++) {
     if (steps[i] === "*") {
-      return Array.isArray(value) ? value.map((element) => follow(element, steps, i + 1)) : undefined;
+      return Array.isArray(value)
+        ? value.map((element) => follow(element, steps, i + 1)).filter((found) => found !== undefined)
+        : undefined;
     }
     value = own(value, steps[i]!);
   }
   return value;
 }
 
+/** An own property of an object; undefined when there is none. */
 export function own(from: unknown, name: string): unknown {
   return typeof from === "object" && from !== null && Object.hasOwn(from, name)
     ? (from as Record<string, unknown>)[name]

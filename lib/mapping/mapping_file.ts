@@ -1,6 +1,8 @@
 import { z } from "zod";
-import { ConfigError } from "../base/mod.ts";
-import { checkMapping, forbiddenKey, isTarget, pointer, suggestion } from "./_check.ts";
+import { ConfigError, messageOf } from "../base/mod.ts";
+import { checkMapping, forbiddenKey, isTarget } from "./_check.ts";
+import { entityProblems } from "./_entity.ts";
+import { type MappingProblem, problemsOf, toldProblems } from "./_problems.ts";
 
 /** A target path: names joined by dots. */
 const target = z.string().min(1).refine(
@@ -74,46 +76,49 @@ export function mappingJsonSchema(): Record<string, unknown> {
  * @throws ConfigError saying where (JSON pointer), what was expected and what was found
  */
 export function loadMapping(text: string, where: string): MappingFile {
-  const fail = (problems: readonly string[]) =>
-    new ConfigError(`Cannot read the mapping '${where}': ${problems.join("; ")}`);
+  const fail = (problem: string) => new ConfigError(`Cannot read the mapping '${where}': ${problem}`);
   let json: unknown;
   try {
     json = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
-    throw fail([`expected JSON, found ${(error as Error).message}`]);
+    throw fail(`expected JSON, found ${messageOf(error)}`);
   }
   // Before the schema sees it: assigning such a key would change a prototype instead.
   const forbidden = forbiddenKey(json, "");
-  if (forbidden !== undefined) throw fail([`at ${forbidden}: this name would reach a prototype`]);
+  if (forbidden !== undefined) throw fail(`at ${forbidden}: this name would reach a prototype`);
   const result = mappingFileSchema.safeParse(json);
-  if (!result.success) throw fail(result.error.issues.flatMap((issue) => describe(issue, json)));
-  const problems = checkMapping(result.data);
-  if (problems.length > 0) throw fail(problems.map(({ at, message }) => `at ${at}: ${message}`));
+  if (!result.success) throw fail(toldProblems(problemsOf(result.error, json, keysAt)));
+  const problems = [...checkMapping(result.data), ...entityProblems(result.data)];
+  if (problems.length > 0) throw fail(toldProblems(problems));
   return result.data;
 }
 
-const KEYS_OF = {
-  column: Object.keys(columnSchema.shape),
-  field: ["source", "value", "resolver", "options", "required", "defaultValue", "fields", "isArray"],
-  file: Object.keys(mappingFileSchema.shape),
-} as const;
+/** The part of a mapping file that a mapper uses. */
+const mappingSchema = z.object({
+  fields: mappingFileSchema.shape.fields,
+  key: mappingFileSchema.shape.key.optional(),
+  columns: mappingFileSchema.shape.columns,
+});
 
-function describe(issue: z.core.$ZodIssue, json: unknown): string[] {
-  const at = "/" + issue.path.map((segment) => pointer(String(segment))).join("/");
-  if (issue.code === "unrecognized_keys") {
-    const known =
-      KEYS_OF[issue.path.length === 0 ? "file" : issue.path[0] === "columns" ? "column" : "field"];
-    return issue.keys.map((key) =>
-      `at ${at}: expected one of ${known.join(", ")}, found '${key}'${suggestion(key, known)}`
-    );
-  }
-  if (issue.code === "invalid_key") {
-    return [`at ${at}: ${issue.issues.map(({ message }) => message).join("; ")}`];
-  }
-  let found: unknown = json;
-  for (const segment of issue.path) found = (found as Record<PropertyKey, unknown> | undefined)?.[segment];
-  const shown = found === undefined ? "nothing" : (JSON.stringify(found) ?? "").slice(0, 60);
-  // zod names the type it found; the value itself says more.
-  const expected = issue.message.replace(/^Invalid input: /, "").replace(/, received .*$/, "");
-  return [`at ${at}: ${expected}, found ${shown}`];
+/** What is wrong with the shape of a mapping that was not read from a file. */
+export function mappingProblems(mapping: unknown): MappingProblem[] {
+  const result = mappingSchema.safeParse(mapping);
+  return result.success ? [] : problemsOf(result.error, mapping, keysAt);
+}
+
+const FIELD_KEYS = [
+  "source",
+  "value",
+  "resolver",
+  "options",
+  "required",
+  "defaultValue",
+  "fields",
+  "isArray",
+];
+
+/** The keys of the object at a path of a mapping file. */
+function keysAt(path: readonly PropertyKey[]): readonly string[] {
+  if (path.length === 0) return Object.keys(mappingFileSchema.shape);
+  return path[0] === "columns" ? Object.keys(columnSchema.shape) : FIELD_KEYS;
 }

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { ConfigError } from "../base/mod.ts";
+import { ConfigError, messageOf } from "../base/mod.ts";
 import { resolveHeader } from "./header.ts";
 import type { MappingFile } from "./mapping_file.ts";
 import { Coverage, type CoverageReport } from "./_coverage.ts";
+import { problemsOf, toldProblems } from "./_problems.ts";
 import { type CustomResolvers } from "./resolvers.ts";
 import { UniversalMapper } from "./universal_mapper.ts";
 
@@ -72,16 +73,22 @@ export interface MappingTestReport {
 export function loadMappingTests(text: string, where: string): MappingTests {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
     throw new ConfigError(
-      `Cannot read the mapping tests '${where}': expected JSON, found ${(error as Error).message}`,
+      `Cannot read the mapping tests '${where}': expected JSON, found ${messageOf(error)}`,
     );
   }
   const result = mappingTestsSchema.safeParse(json);
   if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => `at /${path.join("/")}: ${message}`);
-  throw new ConfigError(`Cannot read the mapping tests '${where}': ${problems.join("; ")}`);
+  const problems = toldProblems(problemsOf(result.error, json, keysAt));
+  throw new ConfigError(`Cannot read the mapping tests '${where}': ${problems}`);
+}
+
+/** The keys of the object at a path of a test file. */
+function keysAt(path: readonly PropertyKey[]): readonly string[] {
+  if (path.length === 0) return Object.keys(mappingTestsSchema.shape);
+  return Object.keys(path.includes("errors") ? errorSchema.shape : testSchema.shape);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dateParser } from "./_dates.ts";
 import { decimalConverter, isLossless, wholeConverter } from "./_numbers.ts";
+import { isJson } from "./_json.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Converts a value that is not blank; a `Refusal` when that cannot be done without loss. */
@@ -8,7 +9,7 @@ export type Convert = (value: unknown) => unknown;
 
 /** A resolver that comes with the connector. */
 export interface SdkResolver {
-  readonly options: z.ZodType<Record<string, unknown>>;
+  readonly options: z.ZodObject;
   /** The conversion, or what is wrong with the options. */
   readonly make: (options: Record<string, unknown>) => Convert | string;
 }
@@ -40,11 +41,11 @@ export type CustomResolvers = Readonly<Record<string, CustomResolver>>;
 const noOptions = z.strictObject({});
 const bounds = { min: z.number().optional(), max: z.number().optional() };
 const separator = z.enum([",", ".", " ", "'", "_", "\u00a0", "\u202f"]);
-const wholeOptions = z.strictObject({ ...bounds, thousands: separator.optional() });
-const decimalOptions = z.strictObject({
+const numberOptions = z.strictObject({
   ...bounds,
   thousands: separator.optional(),
   decimal: z.enum([".", ","]).optional(),
+  trailingMinus: z.boolean().optional(),
 });
 const textOptions = z.strictObject({
   trim: z.boolean().optional(),
@@ -72,9 +73,9 @@ const booleanOptions = z.strictObject({
  * - `sdk.default`, `sdk.identity`, `sdk.coalesce`: the value as it is.
  */
 export const SDK_RESOLVERS: ReadonlyMap<string, SdkResolver> = new Map([
-  ["sdk.parseInt", define(wholeOptions, wholeConverter)],
-  ["sdk.parseFloat", define(decimalOptions, decimalConverter)],
-  ["sdk.number", define(decimalOptions, decimalConverter)],
+  ["sdk.parseInt", define(numberOptions, wholeConverter)],
+  ["sdk.parseFloat", define(numberOptions, decimalConverter)],
+  ["sdk.number", define(numberOptions, decimalConverter)],
   ["sdk.trim", text((value) => value.trim())],
   ["sdk.uppercase", text((value) => value.toUpperCase())],
   ["sdk.lowercase", text((value) => value.toLowerCase())],
@@ -93,9 +94,9 @@ export const SDK_RESOLVERS: ReadonlyMap<string, SdkResolver> = new Map([
   ["sdk.coalesce", define(noOptions, () => asItIs)],
 ]);
 
-function define<T extends Record<string, unknown>>(
-  options: z.ZodType<T>,
-  make: (options: T) => Convert | string,
+function define<T extends z.ZodObject>(
+  options: T,
+  make: (options: z.output<T>) => Convert | string,
 ): SdkResolver {
   return { options, make: (given) => make(options.parse(given)) };
 }
@@ -109,6 +110,11 @@ function text(convert: (value: string) => string): SdkResolver {
     return converted;
   });
 }
+
+/** The instants that four digits of a year can name in UTC. */
+const FIRST_MS = Date.parse("0000-01-01T00:00:00Z");
+const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
+const OUT_OF_YEARS = new Refusal("not-a-date", "a date from the year 0000 to 9999 in UTC");
 
 /** Texts a date resolver remembers: files name few different dates, and name them again and again. */
 const REMEMBERED_DATES = 1_000;
@@ -138,12 +144,14 @@ function date(
 
 /** As Fluent's attributes take them. Source: "Submit Inventory Batches With Attributes". */
 function formatDate({ ms }: { ms: number }): unknown {
+  if (ms < FIRST_MS || ms > LAST_MS) return OUT_OF_YEARS;
   if (ms % 1000 !== 0) return new Refusal("not-a-date", "a time in whole seconds");
   return new Date(ms).toISOString().slice(0, 19) + "Z";
 }
 
 function formatDay(dropTime: boolean) {
   return ({ ms, hasTime }: { ms: number; hasTime: boolean }): unknown => {
+    if (ms < FIRST_MS || ms > LAST_MS) return OUT_OF_YEARS;
     if (hasTime && !dropTime) return new Refusal("not-a-date", "a date without a time");
     return new Date(ms).toISOString().slice(0, 10);
   };
@@ -175,24 +183,36 @@ function toText(value: unknown): unknown {
 
 function fromJson(value: unknown): unknown {
   if (typeof value !== "string") return new Refusal("not-json", "JSON text");
-  let lossy = false;
-  const check = (_key: string, parsed: unknown, context?: { source?: string }): unknown => {
-    if (typeof parsed === "number" && context?.source !== undefined && !isLossless(context.source)) {
-      lossy = true;
-    }
-    return parsed;
-  };
+  let parsed: unknown;
   try {
-    const parsed: unknown = JSON.parse(value, check);
-    return lossy ? new Refusal("not-json", "JSON whose numbers can be kept exactly") : parsed;
+    parsed = JSON.parse(value);
   } catch (error) {
     if (error instanceof SyntaxError) return new Refusal("not-json", "JSON text");
     throw error;
   }
+  // First of all, because what comes next goes as deep as the value.
+  if (!isJson(parsed)) return new Refusal("not-json", "JSON at most 100 levels deep");
+  let isLossy = false;
+  // The value itself is told last, as if it were one, too.
+  let keys = -1;
+  JSON.parse(value, function (this: unknown, _key: string, one: unknown, context?: { source?: string }) {
+    if (!Array.isArray(this)) keys++;
+    if (typeof one === "number" && context?.source !== undefined && !isLossless(context.source)) {
+      isLossy = true;
+    }
+    return one;
+  });
+  if (isLossy) return new Refusal("not-json", "JSON whose numbers can be kept exactly");
+  return keysIn(value) > keys ? new Refusal("not-json", "JSON that names each key once") : parsed;
+}
+
+/** How many keys JSON text names: the strings before a colon. */
+function keysIn(json: string): number {
+  return json.match(/"(?:[^"\\]|\\.)*"\s*:/g)?.length ?? 0;
 }
 
 function toJson(value: unknown): unknown {
-  return JSON.stringify(value) ?? new Refusal("not-json", "a value JSON can hold");
+  return isJson(value) ? JSON.stringify(value) : new Refusal("not-json", "a value JSON can hold");
 }
 
 function asItIs(value: unknown): unknown {

@@ -1,7 +1,7 @@
 import { ConfigError } from "../base/mod.ts";
 import { CONTEXT } from "./_check.ts";
-import { type Data, errorOf, type Field, type MappingError, settle } from "./_field.ts";
-import { put } from "./_paths.ts";
+import { absent, type Data, errorOf, type Field, type MappingError, settle } from "./_field.ts";
+import { own, put } from "./_paths.ts";
 import { isBlank, Refusal } from "./refusal.ts";
 
 /** A mapped row of cells. */
@@ -39,14 +39,17 @@ interface Step {
  * Compiles fields for rows of these columns.
  *
  * @param key names of fields
+ * @param context values of `$context.NAME`
  * @throws ConfigError when a field wants a list, or a value that no row provides is missing or wrong
  */
 export function compileRow(
   fields: readonly Field[],
   columns: readonly string[],
   key: readonly string[],
+  context: Data,
 ): RowMapper {
-  const steps = flatten(fields).map(({ field, path }) => stepOf(field, path, columns));
+  const groups: Group[] = [];
+  const steps = flatten(fields, [], groups).map(({ field, path }) => stepOf(field, path, columns, context));
   const keyAt = key.map((name) => {
     const at = steps.findIndex(({ path }) => path.join(".") === name);
     if (at < 0) throw new ConfigError(`Cannot use the mapping: its key names '${name}', which is no field`);
@@ -56,7 +59,7 @@ export function compileRow(
   const isKey = steps.map((_, i) => keyAt.includes(i));
 
   const map = (cells: readonly string[]): MappedRow => {
-    const data = needsData ? recordOf(columns, cells) : NO_DATA;
+    const scope = needsData ? { data: recordOf(columns, cells), context } : NO_SCOPE;
     const entity: Record<string, unknown> = {};
     const keys: unknown[] = [];
     let errors: MappingError[] | undefined;
@@ -65,9 +68,9 @@ export function compileRow(
       let value = step.constant;
       if (step.cell >= 0) {
         const cell = cells[step.cell];
-        value = step.isPlain && !isBlank(cell) ? cell : settle(step.field, cell, data);
+        value = step.isPlain && !isBlank(cell) ? cell : settle(step.field, cell, scope);
       } else if (step.field.resolve) {
-        value = settle(step.field, step.found, data);
+        value = settle(step.field, step.found, scope);
       }
       if (value instanceof Refusal) {
         (errors ??= []).push(errorOf(step.field, step.cell < 0 ? step.found : cells[step.cell], value));
@@ -78,12 +81,37 @@ export function compileRow(
       if (step.top === undefined) put(entity, step.path, value);
       else entity[step.top] = value;
     }
+    if (groups.length > 0) errors = settleGroups(groups, entity, errors);
     return errors ? { ok: false, errors } : { ok: true, entity, key: joined(keyAt, keys) };
   };
   return { map };
 }
 
 const NO_DATA: Data = Object.freeze(Object.create(null));
+const NO_SCOPE = { data: NO_DATA, context: NO_DATA };
+
+/** A field of nested ones that has to have a value. */
+interface Group {
+  readonly field: Field;
+  readonly path: readonly string[];
+}
+
+/** Gives groups none of whose fields has a value their default, or reports that they are missing. */
+function settleGroups(
+  groups: readonly Group[],
+  entity: Record<string, unknown>,
+  errors: MappingError[] | undefined,
+): MappingError[] | undefined {
+  for (const { field, path } of groups) {
+    const isThere = path.reduce<unknown>(own, entity) !== undefined;
+    // Fields that are wrong are not missing as well.
+    if (isThere || errors?.some((error) => error.field.startsWith(`${field.name}.`))) continue;
+    const value = absent(field);
+    if (value instanceof Refusal) (errors ??= []).push(errorOf(field, undefined, value));
+    else if (value !== undefined) put(entity, path, value);
+  }
+  return errors;
+}
 
 /** Each part but the last is preceded by its length, so that no two lists of parts join to the same text. */
 function joined(keyAt: readonly number[], values: readonly unknown[]): string {
@@ -95,12 +123,12 @@ function joined(keyAt: readonly number[], values: readonly unknown[]): string {
   return key;
 }
 
-function stepOf(field: Field, path: readonly string[], columns: readonly string[]): Step {
+function stepOf(field: Field, path: readonly string[], columns: readonly string[], context: Data): Step {
   const { source } = field.config;
   const isColumn = source !== undefined && !source.startsWith(CONTEXT);
   const cell = isColumn ? columns.indexOf(source) : -1;
-  const found = isColumn ? undefined : field.read(undefined);
-  const constant = cell >= 0 || field.resolve ? undefined : settle(field, found, NO_DATA);
+  const found = isColumn ? undefined : field.read(undefined, context);
+  const constant = cell >= 0 || field.resolve ? undefined : settle(field, found, NO_SCOPE);
   // A column the file lacks is each row's error; what the run provides is wrong for all of them.
   if (constant instanceof Refusal && !isColumn) {
     throw new ConfigError(errorOf(field, found, constant).message);
@@ -115,10 +143,11 @@ function recordOf(columns: readonly string[], cells: readonly string[]): Data {
   return record;
 }
 
-/** Nested fields of flat rows are dotted paths. */
+/** Nested fields of flat rows are dotted paths. Fields of nested ones that must have a value: inner ones first. */
 function flatten(
   fields: readonly Field[],
-  within: readonly string[] = [],
+  within: readonly string[],
+  groups: Group[],
 ): { field: Field; path: readonly string[] }[] {
   return fields.flatMap((field) => {
     if (field.config.isArray) {
@@ -127,6 +156,9 @@ function flatten(
       );
     }
     const path = [...within, ...field.path];
-    return field.nested ? flatten(field.nested, path) : [{ field, path }];
+    if (!field.nested) return [{ field, path }];
+    const inner = flatten(field.nested, path, groups);
+    if (field.config.required || field.config.defaultValue !== undefined) groups.push({ field, path });
+    return inner;
   });
 }

@@ -8,6 +8,7 @@ const base = {
   key: ["skuRef"],
   fields: {
     skuRef: { source: "sku", required: true },
+    locationRef: { value: "L" },
     qty: { source: "qty", resolver: "sdk.parseInt", required: true },
     note: { source: "note" },
     status: { source: "status", required: true, defaultValue: "ACTIVE" },

@@ -14,10 +14,11 @@ const good = {
   name: "t",
   version: "1",
   entityType: "INVENTORY",
-  key: ["sku"],
+  key: ["skuRef"],
   columns: { sku: {}, qty: { aliases: ["quantity"] } },
   fields: {
-    sku: { source: "sku", required: true },
+    locationRef: { value: "L" },
+    skuRef: { source: "sku", required: true },
     qty: { source: "qty", resolver: "sdk.parseInt", options: { min: 0 } },
   },
 };
@@ -31,17 +32,21 @@ function changed(change: (mapping: typeof good) => unknown): string {
 /** What is wrong with a file, where it says so, what it should say. */
 const WRONG: readonly (readonly [name: string, text: string, message: RegExp])[] = [
   ["is no JSON", "{", /expected JSON, found /],
-  ["is no object", "[]", /at \/: .*object, found \[\]/],
-  ["lacks its fields", changed(({ fields: _, ...rest }) => rest), /at \/fields: .*found nothing/],
+  ["is no object", "[]", /at the top: expected an object, found \[\]/],
+  [
+    "lacks its fields",
+    changed(({ fields: _, ...rest }) => rest),
+    /at \/fields: expected an object, found nothing/,
+  ],
   [
     "has a key nobody knows",
     changed((m) => ({ ...m, colums: {} })),
-    /at \/: .*found 'colums'; did you mean 'columns'\?/,
+    /at \/colums: expected one of \$schema, name, .*found 'colums'; did you mean 'columns'\?/,
   ],
   [
     "misspells the key of a field",
-    changed((m) => ({ ...m, fields: { ...m.fields, sku: { sorce: "sku" } } })),
-    /at \/fields\/sku: .*found 'sorce'; did you mean 'source'\?/,
+    changed((m) => ({ ...m, fields: { ...m.fields, skuRef: { sorce: "sku" } } })),
+    /at \/fields\/skuRef\/sorce: .*found 'sorce'; did you mean 'source'\?/,
   ],
   [
     "misspells a resolver",
@@ -51,12 +56,12 @@ const WRONG: readonly (readonly [name: string, text: string, message: RegExp])[]
   [
     "misspells an option",
     changed((m) => ({ ...m, fields: { ...m.fields, qty: { ...m.fields.qty, options: { minimum: 0 } } } })),
-    /at \/fields\/qty\/options: expected one of min, max, thousands for sdk.parseInt, found 'minimum'/,
+    /at \/fields\/qty\/options\/minimum: expected one of min, max, .*thousands.*, found 'minimum'/,
   ],
   [
     "gives an option of the wrong type",
     changed((m) => ({ ...m, fields: { ...m.fields, qty: { ...m.fields.qty, options: { min: "0" } } } })),
-    /at \/fields\/qty\/options\/min: .*number/,
+    /at \/fields\/qty\/options\/min: expected a number, found '0'/,
   ],
   [
     "reads a column it doesn't declare",
@@ -65,13 +70,13 @@ const WRONG: readonly (readonly [name: string, text: string, message: RegExp])[]
   ],
   [
     "names a key that is no field",
-    changed((m) => void (m.key = ["skus"])),
-    /at \/key: .*'skus'; did you mean 'sku'\?/,
+    changed((m) => void (m.key = ["skuRefs"])),
+    /at \/key\/0: .*'skuRefs'; did you mean 'skuRef'\?/,
   ],
   [
     "names a key rows can lack",
     changed((m) => void (m.key = ["qty"])),
-    /at \/key: expected 'qty' to be required/,
+    /at \/key\/0: expected 'qty' to be required/,
   ],
   [
     "gives two columns one name",
@@ -81,7 +86,7 @@ const WRONG: readonly (readonly [name: string, text: string, message: RegExp])[]
   [
     "is of another entity",
     changed((m) => void (m.entityType = "BANANA")),
-    /at \/entityType: .*found "BANANA"/,
+    /at \/entityType: .*expected 'INVENTORY', found 'BANANA'/,
   ],
   [
     "reaches for a prototype by a path",
@@ -92,6 +97,77 @@ const WRONG: readonly (readonly [name: string, text: string, message: RegExp])[]
     "reaches for a prototype by a key",
     changed((m) => m).replace('"fields":{', '"fields":{"__proto__":{"value":1},'),
     /at \/fields\/__proto__: this name would reach a prototype/,
+  ],
+  [
+    "sends quantities as text",
+    changed((m) => ({ ...m, fields: { ...m.fields, qty: { source: "qty" } } })),
+    /at \/fields\/qty\/resolver: expected sdk.parseInt, or a resolver of one's own, as 'qty' is a whole number, found nothing/,
+  ],
+  [
+    "lets quantities have decimals",
+    changed((m) => ({ ...m, fields: { ...m.fields, qty: { source: "qty", resolver: "sdk.number" } } })),
+    /at \/fields\/qty\/resolver: .*found 'sdk.number'/,
+  ],
+  [
+    "has a default quantity that is text",
+    changed((m) => ({ ...m, fields: { ...m.fields, qty: { ...m.fields.qty, defaultValue: "5" } } })),
+    /at \/fields\/qty\/defaultValue: expected a whole number, found '5'/,
+  ],
+  [
+    "takes the zeros off SKUs",
+    changed((m) => ({
+      ...m,
+      fields: { ...m.fields, skuRef: { source: "sku", resolver: "sdk.parseInt", required: true } },
+    })),
+    /at \/fields\/skuRef\/resolver: expected a resolver that gives text, as 'skuRef' is text/,
+  ],
+  [
+    "has no quantity",
+    changed(({ fields: { qty, ...fields }, ...m }) => ({ ...m, fields: { ...fields, qyt: qty } })),
+    /at \/fields: expected 'qty', without which nothing is an inventory entity, found none; did you mean 'qyt'\?/,
+  ],
+  [
+    "puts an attribute where Fluent drops it",
+    changed((m) => ({ ...m, fields: { ...m.fields, expectedOn: { value: "2026-01-31T00:00:00Z" } } })),
+    /at \/fields\/expectedOn: Fluent keeps 'expectedOn' in attributes; did you mean 'attributes.expectedOn'\?/,
+  ],
+  [
+    "wants a list of a row",
+    changed((m) => ({ ...m, fields: { ...m.fields, tags: { source: "qty", isArray: true } } })),
+    /at \/fields\/tags\/isArray: expected one value, as rows have no lists/,
+  ],
+  [
+    "wants an object of a row",
+    changed((m) => ({ ...m, fields: { ...m.fields, o: { source: "qty", fields: { a: { value: 1 } } } } })),
+    /at \/fields\/o\/source: expected none, as rows hold no objects/,
+  ],
+  [
+    "has a default that is blank",
+    changed((m) => ({ ...m, fields: { ...m.fields, note: { source: "qty", defaultValue: "  " } } })),
+    /at \/fields\/note\/defaultValue: expected a value, found ' {2}'/,
+  ],
+  [
+    "reads the whole context",
+    changed((m) => ({ ...m, fields: { ...m.fields, retailerId: { source: "$context" } } })),
+    /at \/fields\/retailerId\/source: expected \$context.NAME, found '\$context'/,
+  ],
+  [
+    "gives a list where text is wanted",
+    changed((m) => ({ ...m, fields: { ...m.fields, note: { source: ["qty"] } } })),
+    /at \/fields\/note\/source: expected text, found \["qty"\]/,
+  ],
+  [
+    "names no key",
+    changed((m) => void (m.key = [])),
+    /at \/key: expected at least one, found \[\]/,
+  ],
+  [
+    "names a thousands separator that is none",
+    changed((m) => ({
+      ...m,
+      fields: { ...m.fields, qty: { ...m.fields.qty, options: { thousands: ";" } } },
+    })),
+    /at \/fields\/qty\/options\/thousands: expected one of ',' '\.' .*found ';'/,
   ],
 ];
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import {
-  loadMapping,
   loadMappingTests,
+  mappingFileSchema,
   type MappingTests,
   mappingTestsJsonSchema,
   readMappingFile,
@@ -11,21 +11,19 @@ import {
 
 const shipped = new URL("../../mappings/", import.meta.url);
 
-const mapping = loadMapping(
-  JSON.stringify({
-    name: "t",
-    version: "1",
-    entityType: "INVENTORY",
-    key: ["sku"],
-    columns: { sku: { aliases: ["item"] }, qty: {}, note: {} },
-    fields: {
-      sku: { source: "sku", resolver: "sdk.trim", required: true },
-      qty: { source: "qty", resolver: "sdk.parseInt", options: { min: 0 }, required: true },
-      "attributes.note": { source: "note" },
-    },
-  }),
-  "t",
-);
+/** The smallest that has every kind of outcome; what an inventory entity needs is not the matter here. */
+const mapping = mappingFileSchema.parse({
+  name: "t",
+  version: "1",
+  entityType: "INVENTORY",
+  key: ["sku"],
+  columns: { sku: { aliases: ["item"] }, qty: {}, note: {} },
+  fields: {
+    sku: { source: "sku", resolver: "sdk.trim", required: true },
+    qty: { source: "qty", resolver: "sdk.parseInt", options: { min: 0 }, required: true },
+    "attributes.note": { source: "note" },
+  },
+});
 
 const run = (...tests: MappingTests["tests"]) => runMappingTests(mapping, { mapping: "t.json", tests });
 const GOOD = { name: "good", row: { sku: " A ", qty: "1" }, entity: { sku: "A", qty: 1 } };
@@ -119,4 +117,6 @@ Deno.test("a wrong test file says where", () => {
   assert.match(message(wrong), /at \/tests\/0\/row\/qty: /);
   const two = JSON.stringify({ mapping: "m.json", tests: [{ name: "n", row: {}, entity: {}, held: "x" }] });
   assert.match(message(two), /at \/tests\/0: expected one of entity, errors and held/);
+  const odd = JSON.stringify({ mapping: "m.json", tests: [{ name: "n", row: {}, entitty: {} }] });
+  assert.match(message(odd), /at \/tests\/0\/entitty: expected one of name, row, .*did you mean 'entity'/);
 });

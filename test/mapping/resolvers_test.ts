@@ -4,6 +4,9 @@ import { SDK_RESOLVERS, UniversalMapper } from "../../lib/mapping/mod.ts";
 
 type Options = Record<string, string | number | boolean | string[]>;
 
+const circle: Record<string, unknown> = {};
+circle["circle"] = circle;
+
 /** What a required field with this resolver makes of a value: the value, or the code of its error. */
 async function resolve(resolver: string, value: unknown, options?: Options): Promise<unknown> {
   const field = { source: "cell", resolver, required: true, ...(options ? { options } : {}) };
@@ -74,6 +77,24 @@ table("sdk.parseInt", { thousands: ",", min: 0, max: 1_000_000 }, [
   ["-1", no("number-too-small")],
   ["1,000,001", no("number-too-large")],
 ]);
+table("sdk.parseInt", { decimal: ",", thousands: "." }, [
+  ["1.234,000", 1234],
+  ["12,0", 12],
+  ["12", 12],
+  ["12,5", notWhole],
+  ["12,", notWhole],
+  ["12.0", notWhole],
+  ["9007199254740993,00", no("number-too-large")],
+]);
+table("sdk.parseInt", { trailingMinus: true }, [
+  ["5-", -5],
+  ["-5", -5],
+  ["5", 5],
+  ["-5-", notWhole],
+  ["5 -", notWhole],
+  ["-", notWhole],
+]);
+table("sdk.number", { trailingMinus: true }, [["1.5-", -1.5], ["1.5-x", no("not-a-number")]]);
 for (const resolver of ["sdk.parseFloat", "sdk.number"]) {
   table(resolver, undefined, [
     ["1.5", 1.5],
@@ -84,6 +105,8 @@ for (const resolver of ["sdk.parseFloat", "sdk.number"]) {
     ["123456789012345", 123456789012345],
     ["0.1234567890123456", no("number-too-fine")],
     ["12345678901234567890", no("number-too-fine")],
+    [`0.${"0".repeat(400)}1`, no("number-too-fine")],
+    ["0.000", 0],
     ...["N/A", "1,234", "1.234,56", "12abc", "1e3", "Infinity", "0x10", ".5", "5.", NaN, Infinity, true]
       .map((value) => [value, no("not-a-number")] as const),
     ["", missing],
@@ -123,7 +146,18 @@ table("sdk.formatDate", undefined, [
     .map((value) => [value, no("not-a-date")] as const),
   ["2026-01-25T10:00:00", no("date-without-zone")],
   ["2026-01-25 10:00", no("date-without-zone")],
+  ["2026-01-25T10:00:00+99:00", no("not-a-date")],
+  ["9999-12-31T23:59:59-10:00", no("not-a-date")],
+  ["0000-01-01T00:00:00+10:00", no("not-a-date")],
+  ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"],
+  [new Date(NaN), no("not-a-date")],
   ["", missing],
+]);
+table("sdk.formatDate", { format: "D.M.YYYY H:mm", zone: "UTC" }, [
+  ["1.2.2026 9:05", "2026-02-01T09:05:00Z"],
+  ["01.12.2026 09:05", "2026-12-01T09:05:00Z"],
+  ["32.1.2026 9:05", no("not-a-date")],
+  ["1.2.26 9:05", no("not-a-date")],
 ]);
 table("sdk.formatDate", { format: "DD/MM/YYYY" }, [
   ["25/01/2026", "2026-01-25T00:00:00Z"],
@@ -169,9 +203,34 @@ table("sdk.toString", undefined, [["x", "x"], [12, "12"], [false, "false"], [{},
 table("sdk.parseJson", undefined, [
   ['{"a":[1,2.5]}', { a: [1, 2.5] }],
   ["{a}", no("not-json")],
-  ["12345678901234567890", no("not-json")],
+  ...[
+    "12345678901234567890",
+    "1e400",
+    "1e-400",
+    '{"a":1,"a":2}',
+    '[{"b":{"":1,"":1}}]',
+    "[".repeat(5_000) + "]".repeat(5_000),
+    "[".repeat(500_000) + "]".repeat(500_000),
+  ].map((text) => [text, no("not-json")] as const),
+  ['{"a":":","b":{"a":[{"a\\"":1}]}}', { a: ":", b: { a: [{ 'a"': 1 }] } }],
+  ["0.0e5", 0],
+  [5, no("not-json")],
 ]);
-table("sdk.toJson", undefined, [[{ a: 1 }, '{"a":1}'], [() => 1, no("not-json")]]);
+table("sdk.toJson", undefined, [
+  [{ a: 1 }, '{"a":1}'],
+  ["text", '"text"'],
+  ...[() => 1, 10n, NaN, Infinity, [undefined], [NaN], new Map([[1, 2]]), circle, Symbol("s")]
+    .map((value) => [value, no("not-json")] as const),
+]);
+for (const value of [10n, circle, Symbol("s"), () => 1, new Map()]) {
+  Deno.test(`no resolver makes a value of what JSON cannot hold: ${Object.prototype.toString.call(value)}`, async () => {
+    for (const resolver of SDK_RESOLVERS.keys()) {
+      // The digits of a bigint are its value.
+      if (typeof value === "bigint" && resolver === "sdk.toString") continue;
+      assert.ok("refused" in Object(await resolve(resolver, value)), resolver);
+    }
+  });
+}
 for (const resolver of ["sdk.default", "sdk.identity", "sdk.coalesce"]) {
   table(resolver, undefined, [["00123", "00123"], [0, 0], [null, missing]]);
 }

@@ -134,11 +134,136 @@ Deno.test("dotted targets and nested fields build objects; a column with a dot i
   }, record);
   assert.deepEqual(errors, []);
   assert.deepEqual(data, {
-    out: { one: "whole", two: 2, all: [1, 2, undefined] },
+    out: { one: "whole", two: 2, all: [1, 2] },
     within: { b: "path", deep: { c: 3 } },
-    items: [{ x: "1" }, { x: "2" }, {}],
+    items: [{ x: "1" }, { x: "2" }],
     tags: ["P", "Q"],
   });
+});
+
+Deno.test("lists name the element that is wrong, leave out blank ones, and are missing when nothing is left", async () => {
+  const line = { fields: { qty: { source: "q", resolver: "sdk.parseInt", required: true } } };
+  const { errors, data } = await map({
+    lines: { source: "l", isArray: true, ...line },
+    counts: { source: "n", isArray: true, resolver: "sdk.parseInt" },
+    none: { source: "blank", isArray: true, required: true },
+    empty: { source: "empty", isArray: true, required: true },
+    stood: { source: "empty", isArray: true, defaultValue: ["x"] },
+    one: { source: "one", isArray: true },
+    deep: {
+      source: "d",
+      isArray: true,
+      fields: { ...line.fields, in: { source: "l", isArray: true, ...line } },
+    },
+  }, {
+    l: [{ q: "1" }, { q: "x" }, null, "no object", ["q"]],
+    n: ["1", " ", "y"],
+    blank: ["", null],
+    empty: [],
+    one: "alone",
+    d: [{ q: "7", l: [{ q: "8" }, { q: "-" }] }],
+  });
+  assert.deepEqual(errors.map(({ field, code }) => `${field} ${code}`), [
+    "lines[1].qty not-a-whole-number",
+    "lines[3] not-an-object",
+    "lines[4] not-an-object",
+    "counts[2] not-a-whole-number",
+    "none value-missing",
+    "empty value-missing",
+    "deep[0].in[1].qty not-a-whole-number",
+  ]);
+  assert.equal(
+    errors[0]!.message,
+    "Cannot map 'lines[1].qty' from 'q': expected a whole number, found 'x'",
+  );
+  assert.deepEqual([data["counts"], data["stood"], data["one"]], [[1], ["x"], ["alone"]]);
+});
+
+Deno.test("nested fields of something that is no object are an error, of nothing are left out or required", async () => {
+  const fields = { a: { source: "a" } };
+  const nested: Fields = {
+    text: { source: "text", fields },
+    list: { source: "list", fields },
+    none: { source: "none", fields },
+    must: { source: "none", fields, required: true },
+    group: { fields: { x: { source: "none" } }, required: true },
+    stood: { fields: { x: { source: "none" } }, defaultValue: { x: 1 } },
+  };
+  const { data, errors } = await map(nested, { text: "a", list: [{ a: 1 }], none: null });
+  assert.deepEqual(errors.map(({ field, code }) => `${field} ${code}`), [
+    "text not-an-object",
+    "list not-an-object",
+    "must value-missing",
+    "group value-missing",
+  ]);
+  assert.deepEqual(data, { stood: { x: 1 } });
+});
+
+Deno.test("what JSON cannot hold is never a value, wherever it comes from", async () => {
+  const circle: Record<string, unknown> = {};
+  circle["circle"] = circle;
+  for (
+    const value of [
+      NaN,
+      Infinity,
+      10n,
+      Symbol("s"),
+      () => 1,
+      new Date(NaN),
+      circle,
+      { deep: [NaN] },
+      new Map(),
+    ]
+  ) {
+    const { errors } = await map(
+      { plain: { source: "cell" }, custom: { source: "cell", resolver: "custom.same" } },
+      { cell: value },
+      { customResolvers: { "custom.same": (same) => same } },
+    );
+    assert.deepEqual(errors.map(({ code }) => code), ["not-json-value", "not-json-value"], typeof value);
+  }
+  const { errors } = await map({ qty: { source: "q", resolver: "custom.count" } }, { q: "many" }, {
+    customResolvers: { "custom.count": Number },
+  });
+  assert.equal(
+    errors[0]?.message,
+    "Cannot map 'qty' from 'q': expected the resolver to give a value JSON can hold (it gave NaN), found 'many'",
+  );
+});
+
+Deno.test("a value of the mapping cannot be changed through an entity", async () => {
+  const fields = { a: { source: "a", defaultValue: { list: [1] } }, b: { value: { z: 1 } } };
+  const mapper = new UniversalMapper({ fields });
+  const { data } = await mapper.map({});
+  assert.throws(() => (data as { a: { list: number[] } }).a.list.push(2), TypeError);
+  assert.throws(() => (data as { b: { z: number } }).b.z = 2, TypeError);
+  assert.deepEqual((await mapper.map({})).data, { a: { list: [1] }, b: { z: 1 } });
+  fields.b.value.z = 3;
+  assert.deepEqual((await mapper.map({})).data["b"], { z: 1 });
+});
+
+Deno.test("a record that is none is refused as a whole", async () => {
+  const mapper = new UniversalMapper({ fields: { a: { source: "a" } } });
+  for (const record of [undefined, null, "text", 5, [{ a: 1 }]]) {
+    await assert.rejects(
+      mapper.map(record as unknown as Record<string, unknown>),
+      (error) =>
+        error instanceof ConfigError &&
+        /^Cannot map a record: expected an object, found /.test(error.message),
+    );
+  }
+});
+
+Deno.test("a message shows a value on one line, short, and without what drives a terminal", async () => {
+  const shownAs = async (value: unknown) =>
+    (await map({ a: { source: "a", resolver: "sdk.parseInt" } }, { a: value })).errors[0]!.message.replace(
+      /^.*found /,
+      "",
+    );
+  assert.equal(await shownAs("a\nb\u0007\u202ec\u200f"), "'a\\nb\\u0007\\u202ec\\u200f'");
+  const long = await shownAs("x".repeat(78) + "😀".repeat(10));
+  assert.equal(long, `'${"x".repeat(78)}…`);
+  assert.ok(long.isWellFormed());
 });
 
 Deno.test("the context is handed to the mapper, not mixed into records", async () => {
@@ -146,6 +271,15 @@ Deno.test("the context is handed to the mapper, not mixed into records", async (
   const fields = { retailerId: { source: "$context.retailerId", resolver: "sdk.parseInt", required: true } };
   assert.deepEqual((await map(fields, { $context: { retailerId: "6" } }, options)).data, { retailerId: 42 });
   assert.deepEqual((await map(fields, {}, {})).errors[0]?.code, "value-missing");
+  const mapper = new UniversalMapper({
+    fields: { a: { source: "$context.a" }, b: { source: "$context.b.c" }, d: { resolver: "custom.d" } },
+  }, {
+    context: { a: 1, b: { c: 2 } },
+    customResolvers: { "custom.d": (_value, _data, context) => context["a"] },
+  });
+  assert.deepEqual((await mapper.map({})).data, { a: 1, b: 2, d: 1 });
+  assert.deepEqual((await mapper.map({}, { context: { a: 7 } })).data, { a: 7, b: 2, d: 7 });
+  assert.deepEqual((await mapper.map({})).data, { a: 1, b: 2, d: 1 });
   assert.throws(
     () => new UniversalMapper({ fields }, { context: { retailerId: "my-retailer" } }).compileRow([]),
     (error) => error instanceof ConfigError && /retailerId.*whole number.*'my-retailer'/.test(error.message),
@@ -223,7 +357,16 @@ Deno.test("a custom resolver gets value, record, context and helpers", async () 
 
 Deno.test("a mapping that is wrong is refused before any record is seen", () => {
   const wrong: [unknown, RegExp][] = [
-    [undefined, /expected an object with fields/],
+    [undefined, /at the top: expected an object, found nothing/],
+    [{ fields: [] }, /at \/fields: expected an object, found \[\]/],
+    [{ fields: { a: null } }, /at \/fields\/a: expected an object, found nothing/],
+    [{ fields: { a: { source: "a", sorce: "b" } } }, /at \/fields\/a\/sorce: .*did you mean 'source'/],
+    [{ fields: { a: { source: 5 } } }, /at \/fields\/a\/source: expected text, found 5/],
+    [{ fields: { a: { source: "a", resolver: 5 } } }, /at \/fields\/a\/resolver: expected text, found 5/],
+    [
+      { fields: { a: { source: "a", defaultValue: null } } },
+      /at \/fields\/a\/defaultValue: expected a value/,
+    ],
     [{ fields: { a: { source: "a", resolver: "sdk.parseint" } } }, /did you mean 'sdk.parseInt'/],
     [{ fields: { a: { source: "a", resolver: "sdk.parseInt", options: { mn: 0 } } } }, /did you mean 'min'/],
     [{ fields: { a: { source: "a", value: 1 } } }, /found both/],
