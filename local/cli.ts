@@ -9,6 +9,7 @@ import { ConnectorError, messageOf } from "../lib/base/mod.ts";
 import { doctor, type DoctorOptions } from "./cli/doctor.ts";
 import { EXIT } from "./cli/exit_codes.ts";
 import { ingest, type IngestOptions } from "./cli/ingest.ts";
+import { addJobsCommands } from "./cli/jobs.ts";
 import { mappingTest, type MappingTestOptions } from "./cli/mapping_test.ts";
 import {
   toDelimiter,
@@ -128,6 +129,8 @@ program.command("setup")
   .action(async (options: { write?: string }) => {
     exitCode = await setupCommand(options);
   });
+
+addJobsCommands(program, (code) => exitCode = code);
 
 try {
   await program.parseAsync(process.argv);

@@ -40,6 +40,8 @@ export interface StackOptions {
   readonly variables?: Readonly<Record<string, string | number>> | undefined;
   /** Whether schedules fire when their time has come. */
   readonly schedules: boolean;
+  /** Whether durable runs are worked on; default true. */
+  readonly workers?: boolean | undefined;
   readonly log: {
     readonly level: "debug" | "info" | "warn" | "error";
     readonly format: "json" | "pretty";
@@ -60,6 +62,7 @@ export interface Stack {
   readonly fluentIsLocal: boolean;
   readonly settings: Settings;
   readonly store: S3DataSource;
+  readonly kv: VersoriKVAdapter;
   readonly tracker: JobTracker;
   /** What `x-api-key` the webhooks want. */
   readonly apiKey: string;
@@ -103,7 +106,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         inventory_webhooks: { auth: { type: "apiKey", key: LOCAL_API_KEY } },
       },
       variables,
-      roles: { scheduler: options.schedules },
+      roles: { scheduler: options.schedules, worker: options.workers ?? true },
       log: options.log,
     });
     const platform = localPlatform(await main());
@@ -117,6 +120,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       fluentIsLocal: options.fluent === undefined,
       settings,
       store: new S3DataSource({ type: "S3_CSV", s3Config: { ...s3, bucket: options.bucket } }),
+      kv,
       tracker: new JobTracker(kv, undefined, settings.jobTtlSeconds, systemClock),
       apiKey: LOCAL_API_KEY,
       fireSchedule: (id) => platform.fireSchedule(id),

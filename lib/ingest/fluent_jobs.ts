@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { messageOf } from "../base/mod.ts";
 import { FluentApiError } from "../fluent/mod.ts";
 import { type KVStore, readRecord } from "../state/mod.ts";
-import type { FluentSession } from "./fluent_session.ts";
+import { FluentSession } from "./fluent_session.ts";
 import type { Work } from "./work.ts";
 
 /** Files remembered as users of a shared Fluent job: their batches in it are known ones. */
@@ -24,7 +25,11 @@ const sharedJobSchema = z.object({
  * Fluent closes it. An orphan without batches is all that a crash or an ambiguous failure in here leaves behind: no batch
  * is sent before the job's id is stored.
  */
-export async function openFluentJob(work: Work, session: FluentSession): Promise<void> {
+export async function openFluentJob(
+  work: Work,
+  session: FluentSession,
+  attempts = CREATE_ATTEMPTS,
+): Promise<void> {
   const { run, settings, request, ports } = work;
   const open = run.fluentJobs.at(-1);
   if (open !== undefined && !run.fluentJobClosed) return;
@@ -32,7 +37,7 @@ export async function openFluentJob(work: Work, session: FluentSession): Promise
   const day = new Date(ports.clock.now()).toISOString().slice(0, 10);
   if (strategy === "per-file") {
     const file = request.file.key.split("/").at(-1) ?? request.file.key;
-    return await join(work, await create(work, session, `Inventory ${file} (${request.jobId})`));
+    return await join(work, await create(work, session, `Inventory ${file} (${request.jobId})`, attempts));
   }
   const shared = await readSharedJob(ports.kv, request.feed);
   const usable = shared !== undefined && !run.fluentJobs.includes(shared.fluentJobId) &&
@@ -45,9 +50,27 @@ export async function openFluentJob(work: Work, session: FluentSession): Promise
   const name = strategy === "daily"
     ? `Inventory ${request.feed} ${day}`
     : `Inventory ${request.feed} since ${day}`;
-  const fluentJobId = await create(work, session, name);
+  const fluentJobId = await create(work, session, name, attempts);
   await writeSharedJob(ports.kv, request.feed, { v: 1, fluentJobId, day, users: [request.jobId] });
   await join(work, fluentJobId);
+}
+
+/**
+ * Opens the file's own Fluent job while the manifest of a file that passed its guards is stored, so that delivering need
+ * not wait for it. If that fails, deliver opens one, and says why it could not.
+ */
+export async function openFluentJobAhead(work: Work): Promise<void> {
+  if (!hasOwnJobs(work)) return;
+  try {
+    const session = new FluentSession(work);
+    await openFluentJob(work, session, 1);
+    session.keep();
+  } catch (error) {
+    work.ports.log.debug("no Fluent job could be opened ahead", {
+      jobId: work.request.jobId,
+      error: messageOf(error),
+    });
+  }
 }
 
 /** The other jobs whose batches are in a Fluent job of this run. */
@@ -67,7 +90,7 @@ function join(work: Work, fluentJobId: string): Promise<void> {
   return work.save({ fluentJobs: [...work.run.fluentJobs, fluentJobId], fluentJobClosed: false });
 }
 
-async function create(work: Work, session: FluentSession, name: string): Promise<string> {
+async function create(work: Work, session: FluentSession, name: string, attempts: number): Promise<string> {
   const { settings } = work;
   for (let attempt = 1;; attempt++) {
     try {
@@ -75,11 +98,11 @@ async function create(work: Work, session: FluentSession, name: string): Promise
         name,
         retailerId: settings.fluentRetailerId,
         meta: { preprocessing: settings.fluentPreprocessing },
-      }, session.options);
+      }, attempts > 1 ? session.options : session.once);
       return id;
     } catch (error) {
       const unreadable = error instanceof FluentApiError && error.code === "fluent-bad-answer";
-      if (!unreadable || attempt >= CREATE_ATTEMPTS) throw error;
+      if (!unreadable || attempt >= attempts) throw error;
       await work.ports.clock.sleep(1_000 * attempt, work.ports.signal);
     }
   }

@@ -8,6 +8,7 @@ import { rowMapper } from "./batch_reader.ts";
 import { guard } from "./guards.ts";
 import { KeyIndex, type Lines } from "./key_index.ts";
 import { LineSet } from "./line_set.ts";
+import { openFluentJobAhead } from "./fluent_jobs.ts";
 import { type HeldBecause, type Manifest, type ManifestBatch, writeManifest } from "./manifest.ts";
 import { normalise } from "./normalise.ts";
 import { envelopeOf } from "./payloads.ts";
@@ -28,9 +29,13 @@ export async function inspect(work: Work): Promise<StepOutcome> {
   await work.showProgress({ stage: "inspect", message: "Reading the file" }, true);
   const manifest = await inspectFile(work);
   await work.checkClaim(true);
-  await writeManifest(ports.store, run.manifestKey, manifest);
   const held = manifest.heldBecause;
   const forced = request.force !== undefined && held?.forcible === true;
+  const passes = (!held || forced) && !request.dryRun && manifest.batches.length > 0;
+  await Promise.all([
+    writeManifest(ports.store, run.manifestKey, manifest),
+    passes ? openFluentJobAhead(work) : undefined,
+  ]);
   const { read, sendable, rejected, superseded } = manifest.rows;
   await work.save({
     sha256: manifest.sha256,

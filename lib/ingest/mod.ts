@@ -20,4 +20,5 @@ export { type FluentPort, type IngestPorts, type IngestState, type StepObserver 
 export { ingestState, runSlice, type SliceOutcome } from "./run.ts";
 export { checkBooks, NO_ROWS, type Rows } from "./books.ts";
 export { type Manifest, manifestKey, readManifest } from "./manifest.ts";
+export { type BatchPayload, batchPayloads } from "./batch_payload.ts";
 export { type Preview, preview, type PreviewColumn, type PreviewRejects } from "./preview.ts";

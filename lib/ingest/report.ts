@@ -2,7 +2,8 @@ import { csvLine, inert, type IngestResult, LISTED_ROWS, type RejectedRow } from
 import type { JobStatus } from "../jobs/mod.ts";
 import { CsvReader } from "../csv/mod.ts";
 import { checkBooks } from "./books.ts";
-import { type FailedRow, failedRowSchema, failedRowsPrefix } from "./failed_rows.ts";
+import { failedRows, writeFailedReport } from "./failed_report.ts";
+import type { FailedRow } from "./failed_rows.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { readLines } from "./read_lines.ts";
 import { rejectPartKey } from "./reject_spool.ts";
@@ -15,12 +16,20 @@ export async function report(work: Work): Promise<StepOutcome> {
   const { ports, settings, request } = work;
   checkBooks(work.run.rows);
   const manifest = await readManifest(ports.store, work.run.manifestKey, ports.signal);
-  const reports = reportKeys(settings.s3ReportPrefix, settings.s3Prefix, request.file.key, request.jobId);
+  const { failedCsv, failedJsonl, ...always } = reportKeys(
+    settings.s3ReportPrefix,
+    settings.s3Prefix,
+    request.file.key,
+    request.jobId,
+  );
+  const anyFailed = work.run.rows.failed > 0;
+  const reports = anyFailed ? { ...always, failedCsv, failedJsonl } : always;
   const listed: Listed = { rejects: [], failed: [] };
   const jsonl = { contentType: "application/x-ndjson", ...work.signal };
   await ports.store.uploadFile(reports.rejectsJsonl, jsonLines(rowsOf(work, manifest, listed)), jsonl);
   const csv = { contentType: "text/csv; charset=utf-8", ...work.signal };
   await ports.store.uploadFile(reports.rejectsCsv, csvLines(manifest, rowsOf(work, manifest)), csv);
+  if (anyFailed) await writeFailedReport(work, { failedCsv, failedJsonl });
   await work.save({ reports });
   const status = finalStatus(work);
   const result = await resultOf(work, manifest, listed, status);
@@ -53,7 +62,23 @@ export function finalMessage(work: Work): string {
   if (superseded > 0) parts.push(`${superseded} superseded`);
   if (failed > 0) parts.push(`${failed} failed`);
   if (unconfirmed > 0) parts.push(`${unconfirmed} without an answer`);
+  const byBatch = run.confirmedByBatch ?? 0;
+  if (byBatch > 0) {
+    parts[0] +=
+      ` (${
+        byBatch === confirmed ? "all" : byBatch
+      } as part of their batch: Fluent's pre-processing gives no ` +
+      "answer for each row)";
+  }
   return parts.join(", ");
+}
+
+/** How the confirmed rows were confirmed: each by Fluent's answer for it, as part of their batch, or some so, some so. */
+function confirmationOf({ run }: Work): { confirmation?: "row" | "batch" | "mixed" } {
+  const byBatch = run.confirmedByBatch ?? 0;
+  if (run.rows.confirmed === 0) return {};
+  if (byBatch === 0) return { confirmation: "row" };
+  return { confirmation: byBatch === run.rows.confirmed ? "batch" : "mixed" };
 }
 
 /** Where a job's reports go: beside those of its file, named by the job. */
@@ -64,6 +89,8 @@ function reportKeys(reportPrefix: string, inputPrefix: string, key: string, jobI
     summary: `${folder}summary.json`,
     rejectsCsv: `${folder}rejects.csv`,
     rejectsJsonl: `${folder}rejects.jsonl`,
+    failedCsv: `${folder}failed.csv`,
+    failedJsonl: `${folder}failed.jsonl`,
   };
 }
 
@@ -83,16 +110,11 @@ async function* rowsOf(work: Work, manifest: Manifest, listed?: Listed): AsyncGe
       yield { outcome: "rejected", ...row };
     }
   }
-  if (work.run.rows.failed === 0) return;
-  const prefix = failedRowsPrefix(settings.s3WorkPrefix, request.jobId);
-  for await (const object of ports.store.listObjects({ prefix, ...work.signal })) {
-    for await (const line of readLines(ports.store, object.key, ports.signal)) {
-      const row = failedRowSchema.parse(JSON.parse(line));
-      if (listed && listed.failed.length < LISTED_ROWS) {
-        listed.failed.push({ line: row.line, code: row.code, message: row.message });
-      }
-      yield { outcome: "failed", ...row };
+  for await (const row of failedRows(work)) {
+    if (listed && listed.failed.length < LISTED_ROWS) {
+      listed.failed.push({ line: row.line, code: row.code, message: row.message });
     }
+    yield { outcome: "failed", ...row };
   }
 }
 
@@ -154,6 +176,7 @@ async function resultOf(
     ...(run.heldBecause
       ? { heldBecause: { code: run.heldBecause.code, message: run.heldBecause.message } }
       : {}),
+    ...confirmationOf(work),
     ...(request.dryRun ? { dryRun: true } : {}),
     fluentJobs: run.fluentJobs,
     reports: run.reports ?? { summary: null, rejectsCsv: null, rejectsJsonl: null },

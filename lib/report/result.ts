@@ -40,6 +40,8 @@ export interface IngestResult {
   readonly superseded: readonly { readonly line: number; readonly endLine: number }[];
   readonly failed: readonly { readonly line: number; readonly code: string; readonly message: string }[];
   readonly heldBecause?: { readonly code: string; readonly message: string } | undefined;
+  /** How the confirmed rows were confirmed: by an answer for each, as part of their batch, or some so, some so. */
+  readonly confirmation?: "row" | "batch" | "mixed" | undefined;
   readonly dryRun?: boolean | undefined;
   readonly fluentJobs: readonly string[];
   readonly archivedAs?: string | undefined;
@@ -47,6 +49,9 @@ export interface IngestResult {
     readonly summary: string | null;
     readonly rejectsCsv: string | null;
     readonly rejectsJsonl: string | null;
+    /** Only where rows failed. */
+    readonly failedCsv?: string | undefined;
+    readonly failedJsonl?: string | undefined;
   };
   readonly durationMs: number;
 }

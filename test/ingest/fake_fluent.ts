@@ -25,6 +25,13 @@ export class FakeFluent implements FluentPort {
   readonly unknownSkus = new Set<string>();
   /** SKUs because of which Fluent refuses the whole batch. */
   readonly poisonSkus = new Set<string>();
+  /** SKUs because of which Fluent answers 500 to the whole batch, without doing anything. */
+  readonly breakingSkus = new Set<string>();
+  /** Whether a complete batch has a result for each of its rows. */
+  answersRows = true;
+  /** What each job was called, and its `meta`. */
+  readonly names: string[] = [];
+  readonly metas: unknown[] = [];
   /** Whether a job's answer lists its batches. */
   listsBatches = true;
   /** Called before a call takes effect; may throw. */
@@ -32,10 +39,12 @@ export class FakeFluent implements FluentPort {
   /** Called after a call took effect; may throw. */
   after: (call: string, batch: number) => void | Promise<void> = () => {};
 
-  async createJob(request: { name: string }) {
+  async createJob(request: { name: string; meta?: unknown }) {
     await this.before("createJob", this.batches.length);
     const id = String(this.jobs.length + 100);
     this.jobs.push(id);
+    this.names.push(request.name);
+    this.metas.push(request.meta);
     await this.after("createJob", this.batches.length);
     return { id, name: request.name, retailerId: "1" };
   }
@@ -46,6 +55,9 @@ export class FakeFluent implements FluentPort {
     const entities = request.entities as readonly Entity[];
     if (entities.some(({ skuRef }) => this.poisonSkus.has(skuRef))) {
       throw refusal(400, "fluent-bad-request", "qty is out of range");
+    }
+    if (entities.some(({ skuRef }) => this.breakingSkus.has(skuRef))) {
+      throw refusal(500, "fluent-unavailable", "internal error");
     }
     this.batches.push({ id, jobId, body: JSON.stringify(request), entities, looks: 0 });
     await this.after("sendBatch", this.batches.length);
@@ -107,6 +119,7 @@ export class FakeFluent implements FluentPort {
   }
 
   #results(batch: Batch) {
+    if (!this.answersRows) return [];
     return batch.entities.map(({ skuRef, locationRef }, i) =>
       this.unknownSkus.has(skuRef)
         ? { entityRef: `${locationRef}:${skuRef}`, responseCode: 404, message: `SKU ${skuRef} not found` }

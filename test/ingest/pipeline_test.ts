@@ -215,7 +215,8 @@ Deno.test("files of one feed are delivered one after the other, the oldest first
   await world.settle();
   assert.equal(world.fluent.stock().get("LOC-1|SKU-00001"), 5000);
   const order = world.fluent.batches.map((batch) => batch.jobId);
-  assert.deepEqual(order, [...order].sort(), "no batch of the second file before the last of the first");
+  const changes = order.filter((jobId, i) => i > 0 && jobId !== order[i - 1]).length;
+  assert.equal(changes, 1, "no batch of the second file before the last of the first");
 });
 
 Deno.test("a row because of which a batch is refused costs itself, in O(log n) requests", async () => {
