@@ -2,25 +2,36 @@ import { sayMeasured, spread } from "./_say.ts";
 import { stockFile } from "./_files.ts";
 import { measureFiles } from "./_connector_process.ts";
 
+/** Milliseconds per call, requests at once, and repetitions: more of the short ones. */
+const CASES = [[50, 5, 3], [50, 8, 5], [50, 20, 5], [200, 5, 2], [200, 8, 2], [200, 20, 3]] as const;
+
 /**
- * Deliver at 50 ms per call against the least time the calls themselves need: in a process that has just started, and
- * in one that has delivered a file before, as a container that runs all day has.
+ * Deliver against the least time the calls themselves need (batches / requests at once × latency): 50,000 rows, 200
+ * batches, in a process that has delivered a file before, as a container that runs all day has; for 50 ms and 8 at once
+ * also in one that has just started.
  */
 export async function bench(): Promise<void> {
-  const latencyMs = 50;
-  const concurrency = 8;
   const small = () => stockFile(20_000);
   const large = () => stockFile(50_000);
-  for (const [state, files] of [["just started", [large]], ["running", [small, large]]] as const) {
-    const ratios: number[] = [];
-    for (let i = 0; i < 5; i++) {
-      const measured = await measureFiles(files, latencyMs, { sendConcurrency: concurrency });
-      ratios.push(measured.spent["deliver"]! / (measured.batches.total / concurrency * latencyMs));
-      sayMeasured(
-        `deliver  ${state}: 50,000 rows, ${measured.batches.total} batches, ${latencyMs} ms, ${concurrency} at once`,
-        measured,
-      );
-    }
-    console.log(`deliver  ${state}: ratio to batches / concurrency × latency: ${spread(ratios)}\n`);
+  await measure("just started", [large], 50, 8, 5);
+  for (const [latencyMs, concurrency, times] of CASES) {
+    await measure("running", [small, large], latencyMs, concurrency, times);
   }
+}
+
+async function measure(
+  state: string,
+  files: Parameters<typeof measureFiles>[0],
+  latencyMs: number,
+  concurrency: number,
+  times: number,
+): Promise<void> {
+  const what = `${state}, ${latencyMs} ms, ${concurrency} at once`;
+  const ratios: number[] = [];
+  for (let i = 0; i < times; i++) {
+    const measured = await measureFiles(files, latencyMs, { sendConcurrency: concurrency });
+    ratios.push(measured.spent["deliver"]! / (measured.batches.total / concurrency * latencyMs));
+    sayMeasured(`deliver  ${what}: 50,000 rows, ${measured.batches.total} batches`, measured);
+  }
+  console.log(`deliver  ${what}: ratio to batches / concurrency × latency: ${spread(ratios)}\n`);
 }

@@ -17,8 +17,8 @@ export interface SendWindowOptions {
 export const sendWindowStateSchema = z.object({
   /** Requests at once. */
   window: z.number().positive(),
-  /** The rate the API last bore, and when it last said that it was too much. */
-  limit: z.object({ rate: z.number().positive(), at: z.number() }).optional(),
+  /** The rate that was too much, when the API said so last, and how often it has. */
+  limit: z.object({ rate: z.number().positive(), at: z.number(), cuts: z.int().positive() }).optional(),
   /** Until when the API asked to be left alone. */
   pausedUntil: z.number().optional(),
 });
@@ -38,12 +38,18 @@ export interface SendPermit {
   unused(): void;
 }
 
+type Limit = NonNullable<SendWindowState["limit"]>;
+
 /** Part of the rate given up when the API says "too many", and won back within {@linkcode RECOVERY_MS}. */
 const RATE_CUT = 0.05;
 /** How long until the rate that was too much is tried again; longer where few requests are sent. */
 const RECOVERY_MS = 30_000;
+/** The first ones are shorter: what the first burst said of the limit may be far from it. */
+const FIRST_RECOVERIES_MS: readonly number[] = [4_000, 8_000, 15_000];
 /** A recovery spans at least so many requests, so that the ones refused by trying stay below 1 %. */
 const RECOVERY_REQUESTS = 150;
+/** Taken requests that are less than this share of what was asked say themselves what the API bears. */
+const MUCH_LESS = 0.85;
 /** Nothing is sent for so long after a 429 that names no time of its own. */
 const PAUSE_MS = 1_000;
 /** A timer that is late by this much is made up for. */
@@ -73,7 +79,7 @@ export class SendWindow {
   #inFlight = 0;
   #round = 0;
   /** The rate that was too much, and since when it has been recovering. */
-  #limit: { rate: number; at: number } | undefined;
+  #limit: Limit | undefined;
   #pausedUntil = 0;
   #nextAt = 0;
   readonly #taken: number[] = [];
@@ -203,9 +209,11 @@ export class SendWindow {
     this.#forget(now);
     const taken = Math.max(1, this.#taken.length) * 1_000 / MEASURE_MS;
     const asked = this.rate;
-    // The last second may have been one of waiting: never less than half of what was asked.
-    const rate = asked === undefined ? taken : Math.max(asked / 2, Math.min(asked, taken));
-    this.#limit = { rate, at: now };
+    // What was asked was too much by a little, or by a lot; a second is too short to measure the little. The last one may
+    // have been one of waiting, too: never less than half of what was asked.
+    const byALot = asked !== undefined && taken < MUCH_LESS * asked;
+    const rate = asked === undefined ? taken : byALot ? Math.max(asked / 2, taken) : asked;
+    this.#limit = { rate, at: now, cuts: (this.#limit?.cuts ?? 0) + 1 };
     const needed = Math.ceil(rate * this.#latency.recent / 1_000) + 1;
     this.#cut(Math.max(0.5, needed / this.#window));
   }
@@ -220,8 +228,9 @@ export class SendWindow {
     this.#window = Math.max(1, this.#window * Math.min(1, factor));
   }
 
-  #rateAt(limit: { rate: number; at: number }, now: number): number {
-    const recoveryMs = Math.max(RECOVERY_MS, RECOVERY_REQUESTS * 1_000 / limit.rate);
+  #rateAt(limit: Limit, now: number): number {
+    const recoveryMs = FIRST_RECOVERIES_MS[limit.cuts - 1] ??
+      Math.max(RECOVERY_MS, RECOVERY_REQUESTS * 1_000 / limit.rate);
     const part = Math.max(0, now - limit.at) / recoveryMs;
     return limit.rate * (1 + RATE_CUT * (part - 1) ** 3);
   }
