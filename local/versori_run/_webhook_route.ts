@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import type { Request, Response as ExpressResponse } from "express";
 import { STATIC_USER } from "./_activations.ts";
 import { withinBudget } from "./_budget.ts";
-import { inboundAuthOf, type InboundCall, refusalOf } from "./_inbound_auth.ts";
+import { type InboundAuth, inboundAuthOf, type InboundCall, refusalOf } from "./_inbound_auth.ts";
 import { parseBody } from "./_request_body.ts";
 import { createContext } from "./_run_context.ts";
 import type { Run } from "./_run.ts";
@@ -63,12 +63,12 @@ export class WebhookRoute {
     // A signature covers the body; every other credential is checked before the body is read.
     if (auth && auth.type !== "hmac") {
       const status = refusalOf(call(Buffer.alloc(0)), auth);
-      if (status) return this.#refuse(response, status);
+      if (status) return this.#refuse(response, status, auth);
     }
     const raw = await readBody();
     if (auth?.type === "hmac") {
       const status = refusalOf(call(raw), auth);
-      if (status) return this.#refuse(response, status);
+      if (status) return this.#refuse(response, status, auth);
     }
     const body = parseBody(
       raw,
@@ -183,7 +183,11 @@ export class WebhookRoute {
     };
   }
 
-  #refuse(response: ExpressResponse, status: 401 | 403): Promise<void> {
+  #refuse(response: ExpressResponse, status: 401 | 403, auth: InboundAuth): Promise<void> {
+    // What makes a browser ask for user and password (RFC 9110, section 11.6.1).
+    if (status === 401 && auth.type === "basic") {
+      response.setHeader("www-authenticate", `Basic realm="${this.#definition.trigger.id}", charset="UTF-8"`);
+    }
     const message = status === 401 ? "Unauthorized" : "Forbidden";
     return send(response, { kind: "json", status, body: { message } });
   }

@@ -90,3 +90,19 @@ Deno.test("a webhook whose connection is missing or cannot verify calls keeps th
     );
   });
 });
+
+Deno.test("a call without credentials is told to bring user and password, where those are wanted", async () => {
+  const page = webhook("page", { connection: "person" }).then(() => 1);
+  const hook = webhook("hook", { connection: "program" }).then(() => 1);
+  const config = {
+    connections: {
+      person: { auth: { type: "basic" as const, username: "u", password: "p" } },
+      program: { auth: { type: "apiKey" as const, key: "k" } },
+    },
+  };
+  await withMemoryPlatform([page, hook], config, async (platform) => {
+    const asked = async (path: string) => (await call(platform, path)).headers.get("www-authenticate");
+    assert.equal(await asked("/page"), 'Basic realm="page", charset="UTF-8"');
+    assert.equal(await asked("/hook"), null);
+  });
+});
