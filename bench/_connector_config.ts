@@ -27,6 +27,7 @@ export function connectorConfig(
         auth: { type: "basic", username: S3_KEYS.accessKeyId, password: S3_KEYS.secretAccessKey },
       },
       inventory_webhooks: { auth: { type: "apiKey", key: API_KEY } },
+      inventory_page: { auth: { type: "basic", username: "bench", password: API_KEY } },
     },
     variables: {
       s3BucketName: BUCKET,

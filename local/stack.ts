@@ -66,6 +66,8 @@ export interface Stack {
   readonly tracker: JobTracker;
   /** What `x-api-key` the webhooks want. */
   readonly apiKey: string;
+  /** Who may see the page. */
+  readonly pageUser: { readonly username: string; readonly password: string };
   /** Runs a schedule now. */
   fireSchedule(id: string): Promise<{ status: number; body: unknown }>;
   stop(): Promise<void>;
@@ -74,6 +76,7 @@ export interface Stack {
 /** Keys of the embedded servers: made up, and good for 127.0.0.1 only. */
 const LOCAL_S3_KEYS = { accessKeyId: "local", secretAccessKey: "local-secret-key" };
 const LOCAL_API_KEY = "local-api-key";
+const LOCAL_PAGE_USER = { username: "local", password: "local-password" };
 const LOCAL_RETAILER = 1;
 
 /** Starts everything on this machine. What was under way when an earlier process was killed goes on. */
@@ -104,6 +107,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
           auth: { type: "basic", username: s3.accessKeyId, password: s3.secretAccessKey },
         },
         inventory_webhooks: { auth: { type: "apiKey", key: LOCAL_API_KEY } },
+        inventory_page: { auth: { type: "basic", ...LOCAL_PAGE_USER } },
       },
       variables,
       roles: { scheduler: options.schedules, worker: options.workers ?? true },
@@ -123,6 +127,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       kv,
       tracker: new JobTracker(kv, undefined, settings.jobTtlSeconds, systemClock),
       apiKey: LOCAL_API_KEY,
+      pageUser: LOCAL_PAGE_USER,
       fireSchedule: (id) => platform.fireSchedule(id),
       stop,
     };

@@ -9,9 +9,17 @@ import { feedSchedules } from "./feed_schedules.ts";
 import { ingestFile } from "./ingest_file.ts";
 import { inventoryAdhoc } from "./inventory_adhoc.ts";
 import { jobStatus } from "./job_status.ts";
+import { jobsDashboard } from "./jobs_dashboard.ts";
 
 /** Everything that is registered; `versori.yaml` declares the same. */
-export const WORKFLOWS = [dailyInventory, feedSchedules, inventoryAdhoc, ingestFile, jobStatus];
+export const WORKFLOWS = [
+  dailyInventory,
+  feedSchedules,
+  inventoryAdhoc,
+  ingestFile,
+  jobStatus,
+  jobsDashboard,
+];
 
 /** Registers everything and starts serving. */
 export async function main(): Promise<durable.DurableInterpreter> {

@@ -118,6 +118,8 @@ Serving. Put files into s3://${BUCKET}/${stack.settings.s3Prefix} at ${stack.s3U
 (access key id '${stack.s3Keys.accessKeyId}', secret '${stack.s3Keys.secretAccessKey}'), then:
   curl -X POST ${stack.url}/inventory-adhoc -H 'x-api-key: ${stack.apiKey}'
   curl '${stack.url}/job-status?jobId=JOB' -H 'x-api-key: ${stack.apiKey}'
+Jobs, rows and actions: ${stack.url}/jobs-dashboard
+(user '${stack.pageUser.username}', password '${stack.pageUser.password}')
 Stop with Ctrl-C; what is under way goes on at the next start.`);
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

@@ -10,6 +10,7 @@ import { type ConnectorProcess, type Site, type SiteSecrets, withSite } from "./
 const SECRETS = {
   s3Keys: { accessKeyId: "tester", secretAccessKey: 'canary-s3-secret+/ &="' },
   apiKey: "canary-webhook-key+/&=%",
+  pagePassword: "canary-page-password+/&=%",
   fluent: {
     clientId: "LOCAL",
     clientSecret: 'canary-client-secret+/ &="ü',
@@ -27,6 +28,7 @@ const GOOD = "sku,location,qty\nA,L,1\nB,L,2\n";
 const canaries = new Canaries({
   "the S3 secret": SECRETS.s3Keys.secretAccessKey,
   "the webhook key": SECRETS.apiKey,
+  "the page's password": SECRETS.pagePassword,
   "the client secret": SECRETS.fluent.clientSecret,
   "the password": SECRETS.fluent.password,
   "a token": TOKEN_PREFIX,

@@ -19,12 +19,15 @@ export interface SiteSecrets {
   readonly s3Keys: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** What the webhooks want. */
   readonly apiKey: string;
+  /** With which `ana` signs in to the page. */
+  readonly pagePassword: string;
   readonly fluent: FluentCredentials;
 }
 
 const SECRETS: SiteSecrets = {
   s3Keys: { accessKeyId: "tester", secretAccessKey: "tester-secret" },
   apiKey: "tester-api-key",
+  pagePassword: "tester-page-password",
   fluent: localFluentCredentials,
 };
 /**
@@ -133,6 +136,7 @@ export class Site {
             auth: { type: "basic", username: this.s3Keys.accessKeyId, password: this.s3Keys.secretAccessKey },
           },
           inventory_webhooks: { auth: { type: "apiKey", key: this.secrets.apiKey } },
+          inventory_page: { auth: { type: "basic", username: "ana", password: this.secrets.pagePassword } },
         },
         variables: { s3Endpoint: this.s3.url, ...this.variables },
         log: { format: "json" },

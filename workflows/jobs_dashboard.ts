@@ -1,0 +1,80 @@
+import { type Context, fn, webhook } from "@versori/run";
+import { messageOf, systemClock } from "../lib/base/mod.ts";
+import { factsOf } from "../lib/jobs/mod.ts";
+import {
+  answerPage,
+  FormTokens,
+  type HttpCall,
+  type PageAnswer,
+  pageHeaders,
+  type PagePorts,
+  readReportRows,
+} from "../lib/page/mod.ts";
+import { type Parts, stateOf, wire } from "./_wiring.ts";
+
+/** The system whose user and password people sign in to the page with. */
+export const PAGE = "inventory_page";
+
+/** The page: jobs, their rows, and what can be done about them, as HTML. */
+export const jobsDashboard = webhook("jobs-dashboard", {
+  response: { mode: "sync", onSuccess: respond },
+  connection: PAGE,
+  // Forms come as text, whatever the platform's parsers make of them.
+  request: { rawBody: true },
+}).then(
+  fn("page", async (ctx): Promise<PageAnswer> => {
+    await using parts = await wire(ctx);
+    return await answerPage(callOf(ctx), pagePorts(ctx, parts), (error) => {
+      ctx.log.error("page could not be made", { error: messageOf(error) });
+    });
+  }),
+);
+
+function callOf(ctx: Context<unknown>): HttpCall {
+  const request = ctx.request();
+  const body: unknown = request?.body;
+  return {
+    method: request?.method ?? "GET",
+    headers: request?.headers ?? {},
+    query: request?.query ?? {},
+    body: typeof body === "string" ? body : body instanceof Uint8Array ? new TextDecoder().decode(body) : "",
+  };
+}
+
+function respond(ctx: Context<unknown>): Response {
+  const answer = ctx.data as PageAnswer;
+  const headers = pageHeaders(answer);
+  switch (answer.kind) {
+    case "html":
+      return new Response(answer.html, { status: answer.status, headers });
+    case "redirect":
+      return new Response(null, { status: 303, headers });
+    case "download":
+      return new Response(objectStream(ctx, answer.key), { headers });
+  }
+}
+
+function pagePorts(ctx: Context<unknown>, { feeds, of }: Parts): PagePorts {
+  const { state, ports } = of(feeds[0].name);
+  return {
+    clock: systemClock,
+    tokens: new FormTokens(stateOf(ctx), systemClock),
+    feeds: feeds.map(({ name }) => name),
+    history: state.tracker.history,
+    job: (jobId) => state.tracker.getJob(jobId),
+    rows: async (job, query) => {
+      const { reports } = factsOf(job);
+      return reports ? await readReportRows(ports.store, reports.rejectsJsonl, query) : { rows: [] };
+    },
+  };
+}
+
+/** An object's bytes, read while they are sent: a report can be larger than what a task may hand on. */
+function objectStream(ctx: Context<unknown>, key: string): ReadableStream<Uint8Array> {
+  const bytes = async function* () {
+    await using parts = await wire(ctx);
+    const { body } = await parts.of(parts.feeds[0].name).ports.store.openFile(key);
+    yield* body;
+  };
+  return ReadableStream.from(bytes());
+}
