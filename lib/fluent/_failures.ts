@@ -82,13 +82,21 @@ export function refused(
   );
 }
 
-/** The error of a sign-in that the platform could not do. Its reasons are text alone, so another try is allowed. */
+/**
+ * The one place that knows a sign-in the platform was refused: its reasons are text alone. A status of 400, 401 or 403, or
+ * an error code of RFC 6749, 5.2, says that the credentials have to be changed; anything else may pass.
+ */
+const SIGN_IN_REFUSED =
+  /\b(answered|status|code|http)\W{0,3}(400|401|403)\b|\binvalid_(client|grant|request|scope)\b|\bunauthorized_client\b/i;
+
+/** The error of a sign-in that the platform could not do. */
 export function noToken(why: string, connection: string, hint: string): FluentApiError {
+  const isRefused = SIGN_IN_REFUSED.test(why);
   return new FluentApiError(
     `Cannot sign in to Fluent: the connection '${connection}' gives no token (${why}); ${hint}`,
     {
-      code: "fluent-no-token",
-      retry: "later",
+      code: isRefused ? "fluent-unauthorised" : "fluent-no-token",
+      retry: isRefused ? "never" : "later",
       effect: "none",
       method: "POST",
       path: "/oauth/token",

@@ -4,7 +4,7 @@ import { ConnectorError, type Retry } from "../base/mod.ts";
 export type FluentErrorCode =
   /** 401: the token or the credentials are refused, also after a fresh token. */
   | "fluent-unauthorised"
-  /** The platform has no token for the connection: its credentials are refused, or the sign-in cannot be reached. */
+  /** The platform has no token for the connection and does not say that its credentials are refused. */
   | "fluent-no-token"
   /** 403: signed in, but not allowed. */
   | "fluent-forbidden"

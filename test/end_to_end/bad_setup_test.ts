@@ -43,6 +43,7 @@ Deno.test("wrong Fluent credentials fail the job with one line on what to do; th
 Deno.test("a Fluent server that cannot be reached fails the job with one line; the file stays", async () => {
   await withSite({}, async (site) => {
     site.fluentUrl = "http://127.0.0.1:9";
+    site.variables["stallTimeoutMinutes"] = 0.1;
     await site.put("stock.csv", FILE);
     const process = await site.connect();
     assertOneLine(await failureOf(site, process), /127\.0\.0\.1:9|fluent/i);

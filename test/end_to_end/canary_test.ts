@@ -111,6 +111,7 @@ Deno.test("no secret is in any output, log, state, object or answer, whatever go
 
     const fluentUrl = site.fluentUrl;
     site.fluentUrl = "http://127.0.0.1:9";
+    site.variables["stallTimeoutMinutes"] = 0.1;
     const unreachable = await site.connect();
     await outcome(unreachable, "unreachable.csv", "sku,location,qty\nI,L,9\n", "failed");
     await end(unreachable);

@@ -142,6 +142,32 @@ Deno.test("on Versori a 401 is final where there is no refresh, or the refresh f
   });
 });
 
+const SIGN_INS: [string, boolean][] = [
+  ["https://acme.example/oauth/token answered 401", true],
+  ["oauth2: token request failed, status 403", true],
+  ["status code: 400", true],
+  ['oauth2: "invalid_grant" "Bad credentials"', true],
+  ["invalid_client", true],
+  ["https://acme.example/oauth/token answered 503", false],
+  ["https://acme.example:4010/oauth/token answered 500", false],
+  ["connection refused", false],
+  ["no credential for the connection", false],
+];
+
+for (const [why, refused] of SIGN_INS) {
+  Deno.test(`on Versori a sign-in that fails with '${why}' ${refused ? "is refused for good" : "may pass"}`, async () => {
+    const { client } = platform(() => json({ id: "199" }), {
+      credentials: () => ({ getAccessToken: () => Promise.reject(new Error(why)) }),
+    });
+    const error = await failure(client().createJob({ name: "n" }));
+    assert(error instanceof FluentApiError);
+    assert.deepEqual(
+      [error.code, error.retry],
+      refused ? ["fluent-unauthorised", "never"] : ["fluent-no-token", "later"],
+    );
+  });
+}
+
 Deno.test("on Versori a sign-in that fails is known to have had no effect, and nothing is sent", async () => {
   const { fluent, client } = platform(() => json({ id: "199" }), {
     credentials: () => ({
@@ -155,7 +181,7 @@ Deno.test("on Versori a sign-in that fails is known to have had no effect, and n
     "Cannot sign in to Fluent: the connection 'fluent_commerce' gives no token (answered 401: Bearer [redacted]); " +
       "check the credentials of the connection 'fluent_commerce' and the user's permissions",
   );
-  assert.deepEqual([error.code, error.effect, error.retry], ["fluent-no-token", "none", "later"]);
+  assert.deepEqual([error.code, error.effect, error.retry], ["fluent-unauthorised", "none", "never"]);
   assert.equal(fluent.calls.length, 0);
 });
 
