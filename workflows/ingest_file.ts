@@ -28,7 +28,7 @@ export const ingestFile = workflow(INGEST_FILE, { ttl: TTL_SECONDS, limit: LIMIT
     const owner = { run: message.id, attempt: message.attempt };
     const outcome = await observedSlice(request, owner, settings, ports, state, openTelemetry());
     if (outcome.kind === "finished") await noticeJobEnd(ctx, request.jobId, settings, state);
-    if (outcome.kind === "again") {
+    if ("afterMs" in outcome) {
       const seconds = Math.max(0, Math.ceil(outcome.afterMs) / 1_000);
       await ctx.workflowClient().rescheduleWorkflow(message, `${seconds}s`);
     }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { ConnectorError } from "../base/mod.ts";
+import { S3Error } from "../s3/mod.ts";
 import { finalStatus } from "./report.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
@@ -12,18 +13,9 @@ export async function archive(work: Work): Promise<StepOutcome> {
   const { file } = request;
   await work.checkClaim(true);
   await work.showProgress({ stage: "archive", message: "Archiving the file" }, true);
-  let target = work.run.archivedAs;
-  if (target === undefined || !(await isCopy(work, target))) {
-    target = await freeName(work, archiveKey(work));
-    await work.save({ archivedAs: target });
-    await ports.store.copyFile(file.key, target, work.signal);
-    if (!(await isCopy(work, target))) {
-      throw new ConnectorError(
-        `Cannot archive '${file.key}': expected the same ${file.size} bytes at '${target}', found something else; ` +
-          "the source was left in place",
-        { code: "archive-not-verified", retry: "later", details: { key: file.key, target } },
-      );
-    }
+  if (!(await copyToArchive(work))) {
+    ports.log.warn("the file was replaced or removed before it could be archived", { key: file.key });
+    await work.save({ archivedAs: undefined });
   }
   const status = finalStatus(work);
   await state.ledger.markFileProcessed(file, {
@@ -33,9 +25,37 @@ export async function archive(work: Work): Promise<StepOutcome> {
   await work.checkClaim(true);
   const source = await ports.store.statFile(file.key, work.signal);
   if (source && source.etag === file.etag && source.size === file.size) {
+    await work.save({ removingSource: true });
     await ports.store.deleteFile(file.key, work.signal);
   }
   return { kind: "done" };
+}
+
+/**
+ * Makes sure that the archive has the file. False when it can't have it any more: another version has taken the
+ * file's place meanwhile, and is a file of its own.
+ */
+async function copyToArchive(work: Work): Promise<boolean> {
+  const { store } = work.ports;
+  const { file } = work.request;
+  if (work.run.archivedAs !== undefined && await isCopy(work, work.run.archivedAs)) return true;
+  const target = await freeName(work, archiveKey(work));
+  await work.save({ archivedAs: target });
+  await work.checkClaim(true);
+  try {
+    await store.copyFile(file.key, target, { ifMatch: file.etag, ...work.signal });
+  } catch (error) {
+    const gone = error instanceof S3Error &&
+      (error.code === "s3-precondition-failed" || error.code === "s3-not-found");
+    if (gone) return false;
+    throw error;
+  }
+  if (await isCopy(work, target)) return true;
+  throw new ConnectorError(
+    `Cannot archive '${file.key}': expected the same ${file.size} bytes at '${target}', found something else; ` +
+      "the source was left in place",
+    { code: "archive-not-verified", retry: "later", details: { key: file.key, target } },
+  );
 }
 
 /** Folders below the input prefix are mirrored below the archive prefix. */

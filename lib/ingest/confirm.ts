@@ -3,6 +3,7 @@ import { FluentApiError, getPollingInterval, progressOf } from "../fluent/mod.ts
 import { traceRefusals } from "../recovery/mod.ts";
 import { BatchReader } from "./batch_reader.ts";
 import { writeFailedRows } from "./failed_rows.ts";
+import { hasOwnJobs } from "./fluent_jobs.ts";
 import { FluentSession } from "./fluent_session.ts";
 import { Journal, type Unit, type UnitEntry } from "./journal.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
@@ -38,6 +39,8 @@ export async function confirm(work: Work): Promise<StepOutcome> {
   await journal.flush();
   await work.save({ rows: { ...work.run.rows, ...countRows(manifest, journal) }, ...byBatch(journal) });
   if (failure && !mayPass(failure.error)) throw failure.error;
+  // A stray write of a delivery that was thought dead may have hidden what was accepted.
+  if ([...journal.units()].some(isOpen)) return { kind: "back", to: "deliver" };
 
   const total = manifest.batches.length;
   const left = new Set([...journal.units()].filter(isAccepted).map(({ index }) => index)).size;
@@ -52,15 +55,33 @@ export async function confirm(work: Work): Promise<StepOutcome> {
     stage: "confirm",
     message: failure ? `${said}; the last look failed: ${messageOf(failure.error)}` : said,
   }, true);
-  if (left === 0) return { kind: "done" };
   const deadline = Date.parse(work.run.confirmingSince ?? "") + settings.pollTimeoutMinutes * 60_000;
   const remaining = deadline - ports.clock.now();
+  if (left === 0 && (remaining <= 0 || !(await hasStrays(work, session)))) return { kind: "done" };
   if (remaining <= 0) return { kind: "unfinished" };
   if (work.expired && !failure) return { kind: "again", afterMs: 0 };
   const interval = settings.pollIntervalSeconds > 0
     ? settings.pollIntervalSeconds * 1_000
     : getPollingInterval(left);
   return { kind: "again", afterMs: Math.min(Math.max(interval, waitOf(failure?.error)), remaining) };
+}
+
+function isOpen(unit: Unit): boolean {
+  return unit.entry.state === "planned" || Journal.inDoubt(unit);
+}
+
+/**
+ * Whether Fluent still has a batch of this file to process that no answer told of: the twin of one that was sent again.
+ * It must not be processed after the feed's next file.
+ */
+async function hasStrays(work: Work, session: FluentSession): Promise<boolean> {
+  const { run } = work;
+  if ((run.disturbedAt === undefined && run.batches.resent === 0) || !hasOwnJobs(work)) return false;
+  for (const fluentJobId of run.fluentJobs) {
+    const { batches = [] } = await session.port.getJob(fluentJobId, session.options);
+    if (batches.some(({ status }) => status !== undefined && progressOf(status) !== "complete")) return true;
+  }
+  return false;
 }
 
 /** Looks at every accepted batch; gives back what the first look that failed failed with. */

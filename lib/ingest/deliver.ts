@@ -1,4 +1,5 @@
 import { BatchSender, isSendable, type SendingEnd, sentMessage, Trouble, unitName } from "./batch_sender.ts";
+import { takeTurn } from "./feed_turn.ts";
 import { openFluentJob } from "./fluent_jobs.ts";
 import { FluentSession } from "./fluent_session.ts";
 import { Journal } from "./journal.ts";
@@ -17,9 +18,14 @@ const ASK_AGAIN_MS = 2_000;
  */
 export async function deliver(work: Work): Promise<StepOutcome> {
   const { ports, request } = work;
-  if (!(await work.state.feeds.mayDeliver(request.feed, request.jobId, request.file))) {
+  const turn = await takeTurn(work);
+  if (turn.kind === "too-late") {
+    await work.save({ heldBecause: turn.heldBecause });
+    return { kind: "done" };
+  }
+  if (turn.kind === "wait") {
     await work.showProgress({ stage: "deliver", message: "Waiting for an earlier file of the feed" }, true);
-    return { kind: "again", afterMs: 1_000 };
+    return { kind: "again", afterMs: turn.afterMs };
   }
   if (work.run.batches.total === 0) return { kind: "done" };
   await work.checkClaim(true);
@@ -109,6 +115,7 @@ async function send(
   const payloads = new Prefetch(
     makePayloads(work.ports, tools.manifest, pending),
     work.settings.sendConcurrency,
+    work.ports.turns,
   );
   try {
     await opening;

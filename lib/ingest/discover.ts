@@ -141,8 +141,9 @@ async function decide(
   if (verdict.kind === "resume") {
     await state.tracker.reopenJob(jobId, { triggeredBy, message: "Queued again" });
   }
-  await state.ledger.markFile(file, { jobId, status: "active", jobs });
+  // Its place first: whoever finds it in the ledger may rely on its being waited for.
   await state.feeds.enter(settings.feed, jobId, file);
+  await state.ledger.markFile(file, { jobId, status: "active", jobs });
   await start(request(jobId));
   return { key: file.key, jobId, decision: verdict.kind === "new" ? "started" : "resumed" };
 }

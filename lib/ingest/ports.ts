@@ -4,7 +4,8 @@ import type { CircuitBreaker, FluentClient, RetryBudget } from "../fluent/mod.ts
 import type { JobTracker } from "../jobs/mod.ts";
 import type { CustomResolvers, MappingFile } from "../mapping/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
-import type { Claims, FeedQueue, KVStore, StateService } from "../state/mod.ts";
+import type { Turns } from "./prefetch.ts";
+import type { Claims, FeedHistory, FeedQueue, KVStore, StateService } from "../state/mod.ts";
 import type { Step } from "./run_record.ts";
 
 /** The part of Fluent a run uses. */
@@ -29,6 +30,8 @@ export interface IngestPorts {
   readonly loadMapping: (name: string) => Promise<MappingFile>;
   readonly customResolvers?: CustomResolvers;
   readonly clock: Clock;
+  /** The event loop; default: the real one. */
+  readonly turns?: Turns;
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
@@ -49,6 +52,7 @@ export interface IngestState {
   readonly ledger: StateService;
   readonly claims: Claims;
   readonly feeds: FeedQueue;
+  readonly history: FeedHistory;
 }
 
 export type { Settings };

@@ -6,6 +6,19 @@ import { setImmediate, setTimeout } from "node:timers/promises";
  */
 const REST_MS = 4;
 
+/** The event loop as a step sees it: handed in, so that a simulated world decides who goes on when. */
+export interface Turns {
+  /** Lets whatever else is waiting go first. */
+  give(): Promise<void>;
+  /** Rests for some milliseconds, or until the signal aborts; never throws. */
+  rest(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+const EVENT_LOOP: Turns = {
+  give: () => setImmediate(),
+  rest: (ms, signal) => setTimeout(ms, undefined, { signal }).catch(() => {}),
+};
+
 /**
  * Works `ahead` items before they are asked for, so that whoever asks seldom waits. The event loop gets its turn
  * between two items. May be asked by several at once; an error is given to the one who asks for its item.
@@ -13,15 +26,17 @@ const REST_MS = 4;
 export class Prefetch<T> {
   readonly #source: AsyncGenerator<T, void, void>;
   readonly #ahead: number;
+  readonly #turns: Turns;
   readonly #ready: T[] = [];
   #ended: { readonly error?: unknown } | undefined;
   #wakeReader: (() => void)[] = [];
   #wakeSource: (() => void) | undefined;
   readonly #running: Promise<void>;
 
-  constructor(source: AsyncGenerator<T, void, void>, ahead: number) {
+  constructor(source: AsyncGenerator<T, void, void>, ahead: number, turns: Turns = EVENT_LOOP) {
     this.#source = source;
     this.#ahead = ahead;
+    this.#turns = turns;
     this.#running = this.#run();
   }
 
@@ -59,13 +74,13 @@ export class Prefetch<T> {
         if (done) break;
         this.#ready.push(value);
         this.#wakeReader.shift()?.();
-        await setImmediate();
+        await this.#turns.give();
         if (this.#ready.length < this.#ahead) continue;
         while (this.#ready.length >= this.#ahead && !this.#ended) await this.#woken();
         const rested = new AbortController();
         await Promise.race([
           this.#woken(),
-          setTimeout(REST_MS, undefined, { signal: rested.signal }).catch(() => {}),
+          this.#turns.rest(REST_MS, rested.signal),
         ]);
         rested.abort();
       }

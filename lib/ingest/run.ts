@@ -1,6 +1,14 @@
 import { ConnectorError, messageOf } from "../base/mod.ts";
 import { isTerminal, type JobStatus, JobTracker } from "../jobs/mod.ts";
-import { Claims, type ClaimTimes, FeedQueue, type Owner, StateService } from "../state/mod.ts";
+import {
+  Claims,
+  type ClaimTimes,
+  FeedHistory,
+  FeedQueue,
+  ObjectFence,
+  type Owner,
+  StateService,
+} from "../state/mod.ts";
 import { errorFields } from "../telemetry/mod.ts";
 import { archive } from "./archive.ts";
 import { NO_ROWS } from "./books.ts";
@@ -12,7 +20,7 @@ import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import { finalMessage, finalStatus, report } from "./report.ts";
 import type { IngestRequest } from "./request.ts";
 import { readRun, type RunRecord, type Step } from "./run_record.ts";
-import { sweep } from "./sweep.ts";
+import { claimsPrefix, sweep } from "./sweep.ts";
 import { ClaimLost, type StepOutcome, Work } from "./work.ts";
 
 /** How a slice ended. */
@@ -23,19 +31,35 @@ export type SliceOutcome =
   | { readonly kind: "again"; readonly afterMs: number }
   /** Fluent did not finish before the deadline; the next trigger may resume the job. */
   | { readonly kind: "unfinished" }
-  /** Another run has this job. */
-  | { readonly kind: "not-ours" };
+  /** Another delivery has this job; to be called again after this many milliseconds, in case that one dies. */
+  | { readonly kind: "not-ours"; readonly afterMs: number };
 
 /** The longest pause between two slices of a job that makes no progress, in milliseconds. */
 const MAX_PAUSE_MS = 60_000;
+
+/** How soon a run that found another one at work looks again, in milliseconds. */
+const LOOK_AGAIN_MS = 15_000;
+
+/**
+ * How long a request of a delivery that died may still be under way, in milliseconds: the Fluent client's own timeout
+ * and the time a claim is believed. The feed's next file waits for it.
+ */
+const IN_FLIGHT_MS = 35_000;
 
 /** The connector's state over its key-value store. */
 export function ingestState(ports: IngestPorts, settings: Settings, claimTimes?: ClaimTimes): IngestState {
   return {
     tracker: new JobTracker(ports.kv, ports.log, settings.jobTtlSeconds, ports.clock),
     ledger: new StateService(ports.kv, ports.clock),
-    claims: new Claims(ports.kv, ports.clock, claimTimes),
+    claims: new Claims(ports.kv, ports.clock, {
+      random: ports.random,
+      times: claimTimes,
+      fence: ports.store.capabilities.conditionalPut
+        ? new ObjectFence(ports.store, claimsPrefix(settings.s3WorkPrefix))
+        : undefined,
+    }),
     feeds: new FeedQueue(ports.kv, ports.clock),
+    history: new FeedHistory(ports.kv),
   };
 }
 
@@ -55,25 +79,37 @@ export async function runSlice(
   state: IngestState = ingestState(ports, settings),
 ): Promise<SliceOutcome> {
   const { jobId } = request;
-  if (!(await state.claims.acquire(jobId, owner, ports.signal))) return { kind: "not-ours" };
+  const acquired = await state.claims.acquire(jobId, owner, ports.signal);
+  if (acquired.kind === "theirs") {
+    const job = await state.tracker.getJob(jobId);
+    if (job && isTerminal(job.status)) return { kind: "finished", status: job.status };
+    return { kind: "not-ours", afterMs: Math.max(acquired.until - ports.clock.now(), LOOK_AGAIN_MS) };
+  }
+  const { claim } = acquired;
   const job = await state.tracker.createJob(jobId, {
     triggeredBy: request.triggeredBy,
     stage: "queued",
     details: { file: { key: request.file.key, size: request.file.size, etag: request.file.etag } },
   });
   if (isTerminal(job.status)) {
-    await state.claims.release(jobId, owner);
+    await claim.release();
     return { kind: "finished", status: job.status };
   }
   const work = new Work({
     request,
     settings,
     ports,
-    state,
+    stateOver: (own) => ({ ...ingestState(own, settings), claims: state.claims }),
     owner,
+    claim,
     run: await placeOf(request, settings, ports, job.status),
   });
   try {
+    const now = ports.clock.now();
+    await work.save({
+      slices: work.run.slices + 1,
+      ...(claim.disturbed ? { disturbedAt: now } : {}),
+    });
     if (!request.dryRun) await state.feeds.enter(request.feed, jobId, request.file);
     const outcome = await steps(work);
     if (outcome.kind === "unfinished") {
@@ -84,16 +120,28 @@ export async function runSlice(
         "Fluent has not finished before the deadline; the next trigger goes on where this one stopped";
       await work.showProgress({ stage: "unfinished", message }, true);
     }
-    if (outcome.kind === "finished" || outcome.kind === "unfinished") {
-      await state.claims.release(jobId, owner);
-    }
+    if (outcome.kind === "finished" || outcome.kind === "unfinished") await claim.release();
+    else await claim.handOver();
     return outcome;
   } catch (error) {
-    return await afterFailure(work, error);
+    return await orNotOurs(() => afterFailure(work, error));
   }
 }
 
-/** Where the run stands: its record, or a new one. A job that was opened again starts without stalls. */
+/** While a failure is dealt with, another delivery may turn out to have taken over. */
+async function orNotOurs(deal: () => Promise<SliceOutcome>): Promise<SliceOutcome> {
+  try {
+    return await deal();
+  } catch (error) {
+    if (error instanceof ClaimLost) return { kind: "not-ours", afterMs: LOOK_AGAIN_MS };
+    throw error;
+  }
+}
+
+/**
+ * Where the run stands: its record, or a new one. A job that was opened again starts without stalls, and anew where it
+ * had come to its end; one whose last slice died at the very end only has that end to repeat.
+ */
 async function placeOf(
   request: IngestRequest,
   settings: Settings,
@@ -101,7 +149,7 @@ async function placeOf(
   status: JobStatus,
 ): Promise<RunRecord> {
   const run = await readRun(ports.kv, request.jobId);
-  if (run && run.step !== "done") {
+  if (run && (run.step !== "done" || status !== "queued")) {
     return status === "queued" ? { ...run, stalls: 0, stalledSince: undefined } : run;
   }
   return {
@@ -114,6 +162,7 @@ async function placeOf(
     fluentJobs: [],
     fluentJobClosed: false,
     stalls: 0,
+    slices: 0,
     spent: {},
   };
 }
@@ -130,6 +179,10 @@ async function steps(work: Work): Promise<SliceOutcome> {
     } finally {
       const spent = (work.run.spent[step] ?? 0) + work.ports.clock.now() - startedAt;
       work.run.spent = { ...work.run.spent, [step]: spent };
+    }
+    if (outcome.kind === "back") {
+      await work.save({ step: outcome.to });
+      continue;
     }
     if (outcome.kind !== "done") {
       await work.save({});
@@ -157,7 +210,7 @@ function stepAfter(step: Exclude<Step, "done">, work: Work): Step {
     case "inspect":
       return onlyReport ? "report" : "deliver";
     case "deliver":
-      return "confirm";
+      return onlyReport ? "report" : "confirm";
     case "confirm":
       return "report";
     case "report":
@@ -171,6 +224,7 @@ function stepAfter(step: Exclude<Step, "done">, work: Work): Step {
 async function finish(work: Work): Promise<JobStatus> {
   const { state, request } = work;
   const status = finalStatus(work);
+  await work.checkClaim(true);
   await sweep(work);
   await leave(work, status);
   const job = await state.tracker.getJob(request.jobId);
@@ -187,19 +241,23 @@ async function leave(work: Work, status: JobStatus | "unfinished"): Promise<void
   if (status === "queued" || status === "processing") return;
   const jobs = (await state.ledger.getFile(request.file))?.jobs ?? 1;
   await state.ledger.markFile(request.file, { jobId: request.jobId, status, jobs });
-  await state.feeds.leave(request.feed, request.jobId);
+  const disturbedAt = work.run.disturbedAt ?? 0;
+  const coolMs = Math.max(0, disturbedAt + IN_FLIGHT_MS - work.ports.clock.now());
+  await state.feeds.leave(request.feed, request.jobId, coolMs);
 }
 
 /** Decides what a failure means: somebody else's job, a pause, or the end. */
 async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
-  const { ports, state, request, owner } = work;
-  if (error instanceof ClaimLost) return { kind: "not-ours" };
+  const { ports, state, request } = work;
+  if (error instanceof ClaimLost) return { kind: "not-ours", afterMs: LOOK_AGAIN_MS };
   if (ports.signal?.aborted) throw error;
   const now = ports.clock.now();
   const since = Date.parse(work.run.stalledSince ?? "") || now;
   const patienceMs = work.settings.stallTimeoutMinutes * 60_000;
   const passing = error instanceof ConnectorError && error.retry === "later";
-  if (passing && now - since < patienceMs) {
+  // Once the source may be gone, no later trigger can take the job up again: it has to come to its end by itself.
+  const must = work.run.removingSource === true;
+  if (passing && (must || now - since < patienceMs)) {
     const stalls = work.run.stalls + 1;
     await work.save({ stalls, stalledSince: new Date(since).toISOString() });
     const backoffMs = Math.min(1_000 * 2 ** Math.min(stalls - 1, 10), MAX_PAUSE_MS);
@@ -212,6 +270,7 @@ async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
       ...errorFields(error),
     });
     await work.showProgress({ message: `Waiting after: ${messageOf(error)}` }, true);
+    await work.claim.handOver();
     return { kind: "again", afterMs };
   }
   const failure = passing ? stalled(error, work.settings.stallTimeoutMinutes) : error;
@@ -228,7 +287,7 @@ async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
   });
   await leave(work, "failed");
   await state.tracker.markFailed(request.jobId, failure, work.facts());
-  await state.claims.release(request.jobId, owner);
+  await work.claim.release();
   return { kind: "finished", status: "failed" };
 }
 

@@ -1,7 +1,8 @@
 import { ConnectorError } from "../base/mod.ts";
 import type { Settings } from "../config/mod.ts";
 import { isTerminal, type JobUpdate } from "../jobs/mod.ts";
-import type { Owner } from "../state/mod.ts";
+import type { Claim, Owner } from "../state/mod.ts";
+import { guardedPorts } from "./guarded_ports.ts";
 import type { IngestPorts, IngestState } from "./ports.ts";
 import type { IngestRequest } from "./request.ts";
 import { type RunRecord, writeRun } from "./run_record.ts";
@@ -12,6 +13,8 @@ export type StepOutcome =
   | { readonly kind: "done" }
   /** There is more to do: go on after this many milliseconds. */
   | { readonly kind: "again"; readonly afterMs: number }
+  /** Something of an earlier step turned out not to be done. */
+  | { readonly kind: "back"; readonly to: "deliver" }
   /** The deadline for Fluent's results has passed; a later run may go on. */
   | { readonly kind: "unfinished" };
 
@@ -29,8 +32,8 @@ export class ClaimLost extends ConnectorError {
 
 /** How long a claim that was seen to be ours is believed, in milliseconds: far less than its lease. */
 const CLAIM_BELIEVED_MS = 2_000;
-/** How long it may be worked on while it is looked up again, in milliseconds: a process that slept longer must wait. */
-const CLAIM_TRUSTED_MS = 10_000;
+/** After this long without having been seen, in milliseconds, a claim has to be looked up before the next effect. */
+const CLAIM_TRUSTED_MS = 3_000;
 /** How often progress is written to the job, in milliseconds. */
 const PROGRESS_EVERY_MS = 500;
 
@@ -41,6 +44,7 @@ export class Work {
   readonly ports: IngestPorts;
   readonly state: IngestState;
   readonly owner: Owner;
+  readonly claim: Claim;
   run: RunRecord;
   readonly #endsAt: number;
   #claimSeenAt: number;
@@ -52,19 +56,22 @@ export class Work {
     request: IngestRequest;
     settings: Settings;
     ports: IngestPorts;
-    state: IngestState;
+    /** The connector's state over the ports the slice changes things through. */
+    stateOver: (ports: IngestPorts) => IngestState;
     owner: Owner;
+    claim: Claim;
     run: RunRecord;
   }) {
     this.request = init.request;
     this.settings = init.settings;
-    this.ports = init.ports;
-    this.state = init.state;
+    this.ports = guardedPorts(init.ports, () => this.#trusted());
+    this.state = init.stateOver(this.ports);
     this.owner = init.owner;
+    this.claim = init.claim;
     this.run = init.run;
     const now = init.ports.clock.now();
     this.#endsAt = now + init.settings.sliceSeconds * 1_000;
-    this.#claimSeenAt = now;
+    this.#claimSeenAt = init.claim.seenAt;
   }
 
   /** Milliseconds since the epoch: when this slice should stop at the next good place. */
@@ -88,7 +95,11 @@ export class Work {
     return this.ports.signal ? { signal: this.ports.signal } : {};
   }
 
-  /** Changes the run's place and stores it; one write after the other, so that the last change stays. */
+  /**
+   * Changes the run's place and stores it; one write after the other, so that the last change stays.
+   *
+   * @throws ClaimLost when another delivery has taken over: its view of the run is the newer one
+   */
   save(change: Partial<RunRecord>): Promise<void> {
     this.run = { ...this.run, ...change };
     const write = () => writeRun(this.ports.kv, this.run);
@@ -119,11 +130,15 @@ export class Work {
     return Promise.resolve();
   }
 
+  /** Nothing is changed by a slice whose claim was not seen lately, however long its process stood still. */
+  async #trusted(): Promise<void> {
+    while (this.ports.clock.now() - this.#claimSeenAt >= CLAIM_TRUSTED_MS) await this.checkClaim(true);
+  }
+
   async #renew(): Promise<void> {
-    if (!(await this.state.claims.renew(this.request.jobId, this.owner))) {
-      throw new ClaimLost(this.request.jobId);
-    }
-    this.#claimSeenAt = this.ports.clock.now();
+    const askedAt = this.ports.clock.now();
+    if (!(await this.claim.renew())) throw new ClaimLost(this.request.jobId);
+    this.#claimSeenAt = askedAt;
   }
 
   /** Stores the run's numbers and shows them in the job; at most every half second unless `now`. */

@@ -9,10 +9,26 @@ const placeSchema = z.object({
   lastModified: z.string(),
   key: z.string(),
   delivering: z.boolean(),
-  /** Milliseconds since the epoch: a place not renewed until then no longer holds anybody up. */
+  /** Milliseconds since the epoch: a place not renewed until then may be one nobody will ever give up. */
   until: z.number(),
+  /** Milliseconds since the epoch: when the place was taken. */
+  since: z.number().default(0),
+  /** Whether the file has left, and the place only keeps the next one waiting until `until`. */
+  left: z.boolean().default(false),
 });
-type Place = z.output<typeof placeSchema>;
+type StoredPlace = z.output<typeof placeSchema>;
+
+/** One file's place in the order of its feed. */
+export interface Place extends StoredPlace {
+  readonly jobId: string;
+}
+
+/** What decides the order of two files of a feed. */
+export interface Ordered {
+  /** ISO 8601. */
+  readonly lastModified: string;
+  readonly key: string;
+}
 
 /** How long a place counts without being renewed, in milliseconds: several slices and their pauses. */
 const PLACE_MS = 10 * 60_000;
@@ -20,7 +36,8 @@ const PLACE_MS = 10 * 60_000;
 /**
  * The order in which the files of one feed are delivered: one at a time, the oldest first.
  *
- * Each file takes a place when it is discovered, and leaves when its job ends.
+ * Each file takes a place when it is discovered, and leaves when its job ends. A place doesn't lapse by itself: whoever
+ * waits behind one that is no longer renewed has to find out whether its file is still to come.
  */
 export class FeedQueue {
   readonly #kv: KVStore;
@@ -32,43 +49,72 @@ export class FeedQueue {
   }
 
   /** Takes a place for a job, or renews the one it has. */
-  async enter(feed: string, jobId: string, file: { lastModified: string; key: string }): Promise<void> {
+  async enter(feed: string, jobId: string, file: Ordered): Promise<void> {
+    const place = await readRecord(this.#kv, ["feeds", feed, jobId], placeSchema);
+    const own = place?.left ? undefined : place;
+    await this.#write(feed, jobId, {
+      lastModified: file.lastModified,
+      key: file.key,
+      delivering: own?.delivering ?? false,
+      since: own?.since || this.#clock.now(),
+      left: false,
+      until: this.#clock.now() + PLACE_MS,
+    });
+  }
+
+  /** A job's own place. */
+  async placeOf(feed: string, jobId: string): Promise<Place | undefined> {
+    const place = await readRecord(this.#kv, ["feeds", feed, jobId], placeSchema);
+    return place && { ...place, jobId };
+  }
+
+  /** The places that keep this file waiting: of older files, and of one that is being delivered. */
+  async ahead(feed: string, jobId: string, file: Ordered): Promise<Place[]> {
+    const places: Place[] = [];
+    for await (const { key, value } of this.#kv.list(["feeds", feed])) {
+      const other = parseRecord(key, value, placeSchema);
+      const id = key.at(-1);
+      if (id === undefined || id === jobId) continue;
+      if (other.left && other.until <= this.#clock.now()) {
+        await this.#kv.delete(["feeds", feed, id]);
+      } else if (other.left || other.delivering || comesBefore(other, file)) {
+        places.push({ ...other, jobId: id });
+      }
+    }
+    return places;
+  }
+
+  /** Marks the job as the one that delivers. */
+  async begin(feed: string, jobId: string, file: Ordered): Promise<void> {
     const place = await readRecord(this.#kv, ["feeds", feed, jobId], placeSchema);
     await this.#write(feed, jobId, {
       lastModified: file.lastModified,
       key: file.key,
-      delivering: place?.delivering ?? false,
+      delivering: true,
+      since: place?.since || this.#clock.now(),
+      left: false,
+      until: this.#clock.now() + PLACE_MS,
     });
   }
 
-  /** Whether this job may deliver now; if so, it is marked as the one that does. */
-  async mayDeliver(
-    feed: string,
-    jobId: string,
-    file: { lastModified: string; key: string },
-  ): Promise<boolean> {
-    for await (const { key, value } of this.#kv.list(["feeds", feed])) {
-      const other = parseRecord(key, value, placeSchema);
-      if (key.at(-1) === jobId || other.until <= this.#clock.now()) continue;
-      if (other.delivering || isOlder(other, file)) return false;
-    }
-    await this.#write(feed, jobId, { lastModified: file.lastModified, key: file.key, delivering: true });
-    return true;
+  /**
+   * Gives the place up.
+   *
+   * @param coolMs how long the next file still has to wait, in milliseconds, because requests of this one may be on
+   * their way. Default 0.
+   */
+  async leave(feed: string, jobId: string, coolMs = 0): Promise<void> {
+    const place = coolMs > 0 ? await readRecord(this.#kv, ["feeds", feed, jobId], placeSchema) : undefined;
+    if (!place?.delivering) return await this.#kv.delete(["feeds", feed, jobId]);
+    await this.#write(feed, jobId, { ...place, left: true, until: this.#clock.now() + coolMs });
   }
 
-  /** Gives the place up. */
-  leave(feed: string, jobId: string): Promise<void> {
-    return this.#kv.delete(["feeds", feed, jobId]);
-  }
-
-  #write(feed: string, jobId: string, place: Omit<Place, "v" | "until">): Promise<void> {
-    return this.#kv.set(["feeds", feed, jobId], { v: 1, ...place, until: this.#clock.now() + PLACE_MS });
+  async #write(feed: string, jobId: string, place: Omit<StoredPlace, "v">): Promise<void> {
+    await this.#kv.set(["feeds", feed, jobId], { v: 1, ...place });
   }
 }
 
-function isOlder(
-  a: { lastModified: string; key: string },
-  b: { lastModified: string; key: string },
-): boolean {
+/** Whether file `a` of a feed goes before file `b`: the older one, and of two equally old ones the first by name. */
+export function comesBefore(a: Ordered, b: Ordered): boolean {
   return a.lastModified < b.lastModified || (a.lastModified === b.lastModified && a.key < b.key);
 }

@@ -10,5 +10,7 @@ export { decodeSegment, encodeSegment, MAX_VALUE_CHARS, VersoriKVAdapter } from 
 export { parseRecord, readRecord } from "./record.ts";
 export { fileId, type IngestFile, ingestFileSchema } from "./file_identity.ts";
 export { type LedgerEntry, StateService } from "./state_service.ts";
-export { Claims, type ClaimTimes, type Owner } from "./claims.ts";
-export { FeedQueue } from "./feed_queue.ts";
+export { type Acquired, Claim, Claims, type ClaimTimes, type Owner } from "./claims.ts";
+export { type Fence, type FenceHolder, ObjectFence } from "./fence.ts";
+export { comesBefore, FeedQueue, type Ordered, type Place } from "./feed_queue.ts";
+export { type FeedFile, FeedHistory, type FeedRecord } from "./feed_history.ts";

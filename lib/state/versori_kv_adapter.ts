@@ -125,6 +125,7 @@ export class VersoriKVAdapter implements KVStore {
 /** Encodes a free-text segment into `[A-Za-z0-9._-]`, every other byte as `=XX`. Injective, and never empty. */
 export function encodeSegment(segment: string): string {
   if (segment === "") return "=";
+  if (/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(segment)) return segment;
   let encoded = "";
   for (const byte of new TextEncoder().encode(segment)) {
     const char = String.fromCharCode(byte);
@@ -137,6 +138,7 @@ export function encodeSegment(segment: string): string {
 /** The inverse of `encodeSegment`. */
 export function decodeSegment(encoded: string): string {
   if (encoded === "=") return "";
+  if (!encoded.includes("=")) return encoded;
   const bytes: number[] = [];
   for (let i = 0; i < encoded.length; i++) {
     if (encoded[i] === "=") {

@@ -154,7 +154,7 @@ for (const lists of [true, false]) {
 Deno.test("a poll deadline is not a failure: the next schedule goes on with the same job, and sends nothing again", async () => {
   const world = new World();
   world.variables["pollTimeoutMinutes"] = 1;
-  world.fluent.looksToComplete = 100;
+  world.fluent.looksToComplete = 80;
   const key = await world.put("stock.csv", csvOf(100));
   const { jobId } = (await world.discover()).files[0]!;
   assert.deepEqual(await world.settle(), [{ kind: "unfinished" }]);

@@ -1,0 +1,90 @@
+import { isTerminal } from "../jobs/mod.ts";
+import { comesBefore, type Place } from "../state/mod.ts";
+import type { HeldBecause } from "./manifest.ts";
+import type { Work } from "./work.ts";
+
+/** Whether a file may be delivered now. */
+export type Turn =
+  | { readonly kind: "now" }
+  /** Others go first; to be asked again after this many milliseconds. */
+  | { readonly kind: "wait"; readonly afterMs: number }
+  /** A newer file of the feed was delivered meanwhile: sending this one would put old stock in place of new. */
+  | { readonly kind: "too-late"; readonly heldBecause: HeldBecause };
+
+/** How far behind a list of places may be, in milliseconds: a place is looked past only when it is older than that. */
+const STALE_MS = 250;
+const MAX_WAIT_MS = 30_000;
+
+/**
+ * Asks for the file's turn in its feed: one file at a time, the oldest first, and none after a newer one. Two runs that
+ * ask at once are told apart by a claim on the feed.
+ */
+export async function takeTurn(work: Work): Promise<Turn> {
+  const { ports, state, request, owner } = work;
+  const { feed, jobId, file } = request;
+  const place = await state.feeds.placeOf(feed, jobId);
+  if (place?.delivering && !place.left) return await lateness(work) ?? { kind: "now" };
+  if (!place) await state.feeds.enter(feed, jobId, file);
+  if ((await blocking(work)).length > 0) return await waiting(work);
+  const asking = { run: `${owner.run}.${owner.attempt}`, attempt: ports.clock.now() };
+  const acquired = await state.claims.acquire(`feed-${feed}`, asking, ports.signal);
+  if (acquired.kind === "theirs") return { kind: "wait", afterMs: 1_000 };
+  try {
+    const youngMs = (place?.since ?? ports.clock.now()) + STALE_MS - ports.clock.now();
+    if (youngMs > 0) await ports.clock.sleep(youngMs, ports.signal);
+    if ((await blocking(work)).length > 0) return await waiting(work);
+    const late = await lateness(work);
+    if (late) return late;
+    if (!(await acquired.claim.renew())) return { kind: "wait", afterMs: 1_000 };
+    await state.feeds.begin(feed, jobId, file);
+    await state.history.noteBegun(feed, { jobId, key: file.key, lastModified: file.lastModified });
+    return { kind: "now" };
+  } finally {
+    await acquired.claim.release();
+  }
+}
+
+/** The places ahead that are not deserted. */
+async function blocking(work: Work): Promise<Place[]> {
+  const { state, request } = work;
+  const places = await state.feeds.ahead(request.feed, request.jobId, request.file);
+  const still: Place[] = [];
+  for (const place of places) {
+    if (await isDeserted(work, place)) await state.feeds.leave(request.feed, place.jobId);
+    else still.push(place);
+  }
+  return still;
+}
+
+/** Whether nobody will ever give this place up: its job is over, or its file is no longer there to be taken again. */
+async function isDeserted(work: Work, place: Place): Promise<boolean> {
+  if (place.left || place.until > work.ports.clock.now()) return false;
+  const job = await work.state.tracker.getJob(place.jobId);
+  if (job && isTerminal(job.status)) return true;
+  const file = await work.ports.store.statFile(place.key, work.signal);
+  return file === undefined || file.lastModified.toISOString() !== place.lastModified;
+}
+
+async function waiting(work: Work): Promise<Turn> {
+  const ahead =
+    (await work.state.feeds.ahead(work.request.feed, work.request.jobId, work.request.file)).length;
+  return { kind: "wait", afterMs: Math.min(MAX_WAIT_MS, 1_000 * Math.max(1, ahead)) };
+}
+
+async function lateness(work: Work): Promise<Turn | undefined> {
+  const { state, request } = work;
+  const { newest } = await state.history.get(request.feed);
+  const { file } = request;
+  const late = newest !== undefined && newest.jobId !== request.jobId && comesBefore(file, newest);
+  if (!late || request.force) return undefined;
+  return {
+    kind: "too-late",
+    heldBecause: {
+      code: "file-stale",
+      message:
+        `A newer file of the feed, '${newest.key}' of ${newest.lastModified}, was sent while this one had ` +
+        "stopped: sending the rest would put old stock in place of new. Force it if that is what you want",
+      forcible: true,
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import type { Fault } from "./effects.ts";
+import { plannedFile } from "./plan.ts";
+import { seeded } from "./random.ts";
+import { SimulatedWorld } from "./world.ts";
+
+const MINUTE = 60_000;
+/** Most batches that may be under way when a process dies. */
+const IN_FLIGHT = 2;
+
+/** A job of 7 batches with rejects, superseded and failed rows, polls and an archive; the n-th effect goes wrong. */
+async function worldWithFault(
+  n: number,
+  fault: Fault,
+  options: { conditionalPut: boolean; listsBatches: boolean },
+): Promise<{ world: SimulatedWorld; happened: boolean }> {
+  let happened = false;
+  const world = new SimulatedWorld({
+    random: seeded(1),
+    weather: {
+      latency: () => 10,
+      fault: (_call, effect) => {
+        if (effect === 0 || effect !== n || happened) return undefined;
+        happened = true;
+        return fault;
+      },
+      pauseMs: () => 6 * MINUTE,
+    },
+    processes: 1,
+    variables: { batchSize: 4, sendConcurrency: IN_FLIGHT, pollIntervalSeconds: 1, rejectLimit: "50%" },
+    fluent: { listsBatches: options.listsBatches, processingMs: () => 1_500 },
+    staleMs: 0,
+    conditionalPut: options.conditionalPut,
+    ttlMs: 5 * MINUTE,
+    twice: () => false,
+    restartMs: () => 1_000,
+  });
+  const file = plannedFile(seeded(3), { number: 1, name: "stock.csv", at: 0, count: 30, flaws: 0.1 });
+  world.plan(file);
+  world.trigger(1_000);
+  world.trigger(45 * MINUTE);
+  world.trigger(90 * MINUTE);
+  await world.scheduler.runUntil(world.startedAt + 150 * MINUTE);
+  await world.observer.check(world);
+  return { world, happened };
+}
+
+Deno.test("the job that is crashed has 7 batches, rejects, superseded and failed rows", async () => {
+  const { world } = await worldWithFault(0, "die-before", { conditionalPut: false, listsBatches: true });
+  assert.deepEqual(world.observer.violations, []);
+  assert.equal(world.fluent.batches.length, 7);
+  const { rejected, superseded, unknown } = world.observer.arrived[0]!.file;
+  assert.ok(rejected > 0 && superseded > 0 && unknown > 0);
+});
+
+for (const fault of ["die-before", "die-after", "lost-call", "lost-answer", "pause"] as const) {
+  for (const conditionalPut of [false, true]) {
+    const store = conditionalPut ? "a store with conditional puts" : "a plain store";
+    Deno.test(`effectively once: '${fault}' at every single effect, on ${store}`, async () => {
+      let happened = true;
+      let n = 0;
+      while (happened) {
+        n++;
+        const run = await worldWithFault(n, fault, { conditionalPut, listsBatches: n % 2 === 0 });
+        happened = run.happened;
+        const { violations } = run.world.observer;
+        const at = run.world.effects.log.find((line) => / (died|lost|paused)/.test(line)) ?? "";
+        assert.deepEqual(violations, [], `'${fault}' at effect ${n}: ${at}`);
+        const sentAgain = run.world.fluent.batches.length - 7;
+        assert.ok(sentAgain <= IN_FLIGHT, `${sentAgain} batches sent again after '${fault}' at ${n}: ${at}`);
+      }
+      assert.ok(n > 50, `only ${n - 1} effects were found`);
+    });
+  }
+}
