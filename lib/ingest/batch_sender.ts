@@ -74,6 +74,7 @@ export class BatchSender {
   #end: SendingEnd = { kind: "done" };
   #failure: { readonly error: unknown } | undefined;
   #refusals = 0;
+  #showing: Promise<void> = Promise.resolve();
   #accepted = 0;
   readonly #acceptedBefore: boolean;
   #sent: Set<number>;
@@ -97,8 +98,15 @@ export class BatchSender {
       () => this.#worker().catch((error: unknown) => this.#fail(error)),
     );
     await Promise.all(workers);
+    await this.#showing;
     if (this.#failure) throw this.#failure.error;
     return this.#end;
+  }
+
+  /** Shows progress beside the sending, one after the other. */
+  #show(): void {
+    const show = () => this.#work.showProgress({ stage: "deliver", message: sentMessage(this.#work) });
+    this.#showing = this.#showing.then(show).catch((error: unknown) => this.#fail(error));
   }
 
   get #over(): boolean {
@@ -130,7 +138,7 @@ export class BatchSender {
     if (journal.unitsOf(payload.index).some(isUnsent)) return;
     this.#sent.add(payload.index);
     this.#work.run.batches.sent = this.#sent.size;
-    await this.#work.showProgress({ stage: "deliver", message: sentMessage(this.#work) });
+    this.#show();
   }
 
   async #send(unit: Unit, rows: readonly BatchRow[], payload: Payload): Promise<Sent> {

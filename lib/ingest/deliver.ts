@@ -28,15 +28,19 @@ export async function deliver(work: Work): Promise<StepOutcome> {
     return { kind: "again", afterMs: turn.afterMs };
   }
   if (work.run.batches.total === 0) return { kind: "done" };
-  await work.checkClaim(true);
   const session = new FluentSession(work);
+  const reading = Promise.all([
+    readManifest(ports.store, work.run.manifestKey, ports.signal),
+    Journal.open(ports.kv, request.jobId, work.run.batches.total),
+  ]);
+  // They may fail before they are awaited, and must not count as unhandled then: that would end the whole process.
+  reading.catch(() => undefined);
+  await work.checkClaim(true);
   // Opening a Fluent job takes a call or two, which go on while the manifest is read and the first payloads are made.
   const opening = openFluentJob(work, session);
-  // It may fail before it is awaited, and must not count as unhandled then: that would end the whole process.
   opening.catch(() => undefined);
   try {
-    const manifest = await readManifest(ports.store, work.run.manifestKey, ports.signal);
-    const journal = await Journal.open(ports.kv, request.jobId, manifest.batches.length);
+    const [manifest, journal] = await reading;
     try {
       return await sendAll(work, { manifest, journal, session }, opening);
     } finally {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { halvesOf, isolate, type Range, REFUSALS_WITHOUT_ACCEPTANCE } from "./bisection.ts";
+export { halvesOf, type Range, REFUSALS_WITHOUT_ACCEPTANCE } from "./bisection.ts";
 export { type Verdict, verdictOf } from "./verdict.ts";
 export { namesOf, type RefusedRow, type RowReference, type RowResult, traceRefusals } from "./row_results.ts";
 export {

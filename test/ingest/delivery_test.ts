@@ -132,26 +132,31 @@ Deno.test("strategy long-running: one Fluent job across days until Fluent closes
   assert.equal(world.fluent.jobs.length, 2);
 });
 
-Deno.test("in a shared Fluent job, another file's batches are never taken for a lost one", async () => {
-  const world = new World();
-  Object.assign(world.variables, { fluentJobStrategy: "daily", sendConcurrency: 1 });
-  await world.ingest("a.csv", csvOf(300));
-  const before = world.fluent.batches.length;
-  let lost = true;
-  world.fluent.after = (call) => {
-    if (call === "sendBatch" && lost) {
+for (const arrived of [true, false]) {
+  Deno.test(`in a shared Fluent job, another file's batches are never taken for a lost one (which ${arrived ? "arrived" : "did not arrive"})`, async () => {
+    const world = new World();
+    Object.assign(world.variables, { fluentJobStrategy: "daily", sendConcurrency: 1 });
+    await world.ingest("a.csv", csvOf(300));
+    const before = world.fluent.batches.length;
+    let lost = true;
+    const lose = (call: string) => {
+      if (call !== "sendBatch" || !lost) return;
       lost = false;
       throw refusal(504, "fluent-unavailable", "gateway");
+    };
+    if (arrived) world.fluent.after = lose;
+    else world.fluent.before = lose;
+    // The same keys, other quantities: only the known ids tell the files apart.
+    const other = csvOf(300).replaceAll(/,(\d+)$/gm, ",1$1");
+    const { job, summary } = await world.ingest("b.csv", other);
+    assert.equal(job.status, "completed");
+    assert.equal(world.fluent.batches.length, before + 3);
+    assert.equal(summary.batches.resent, arrived ? 0 : 1);
+    for (let i = 0; i < 300; i++) {
+      assert.equal(world.fluent.stock().get(`LOC-1|SKU-${String(i).padStart(5, "0")}`), Number(`1${i}`));
     }
-  };
-  // The same keys, other quantities: only the known ids tell the files apart.
-  const other = csvOf(300).replaceAll(/,(\d+)$/gm, ",1$1");
-  const { job, summary } = await world.ingest("b.csv", other);
-  assert.equal(job.status, "completed");
-  assert.equal(world.fluent.batches.length, before + 3, "found by asking, not sent again");
-  assert.equal(summary.batches.resent, 0);
-  assert.equal(world.fluent.stock().get("LOC-1|SKU-00007"), 17);
-});
+  });
+}
 
 Deno.test("with pre-processing, rows without an answer of their own are confirmed with their batch, and it is said", async () => {
   const world = new World();
@@ -238,4 +243,50 @@ Deno.test("a crash between a send and the journal's write costs no duplicate whe
     else assert.ok(world.fluent.duplicates() <= 5, `${world.fluent.duplicates()} duplicates`);
     assert.equal(world.fluent.jobs.length, 1);
   }
+});
+
+Deno.test("polls that fail until the deadline leave the job unfinished, not failed, and it can be resumed", async () => {
+  const world = new World();
+  world.variables["pollTimeoutMinutes"] = 2;
+  let sent = false;
+  world.fluent.after = (call) => {
+    if (call === "sendBatch") sent = true;
+  };
+  world.fluent.before = (call) => {
+    if (sent && call !== "sendBatch") throw refusal(503, "fluent-unavailable", "maintenance");
+  };
+  await world.put("stock.csv", csvOf(100));
+  const { jobId } = (await world.discover()).files[0]!;
+  assert.deepEqual(await world.settle(), [{ kind: "unfinished" }]);
+  assert.equal((await world.job(jobId)).stage, "unfinished");
+  world.fluent.before = () => {};
+  await world.discover();
+  await world.settle();
+  assert.equal((await world.job(jobId)).status, "completed");
+  assert.equal(world.fluent.batches.length, 1);
+});
+
+Deno.test("a crash while a refused batch is being isolated costs no duplicate either", async () => {
+  const world = new World();
+  world.variables["batchSize"] = 64;
+  world.fluent.poisonSkus.add("SKU-00033");
+  await world.put("stock.csv", csvOf(64));
+  await world.discover();
+  const [run] = world.started;
+  let gone = false;
+  world.fluent.after = (call, batches) => {
+    if (call === "sendBatch" && batches === 2) gone = true;
+  };
+  world.memory.before = () => {
+    if (gone) throw new Error("the process is gone");
+  };
+  await assert.rejects(world.slice(run!), /the process is gone/);
+  gone = false;
+  world.memory.before = () => {};
+  world.fluent.after = () => {};
+  await world.settle();
+  const [job] = await world.jobs();
+  assert.equal(job?.status, "completed_with_errors");
+  assert.equal(world.fluent.stock().size, 63);
+  assert.equal(world.fluent.duplicates(), 0);
 });

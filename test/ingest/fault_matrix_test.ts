@@ -37,7 +37,11 @@ interface Row {
 }
 
 /** The real client against the real server, both in virtual time; only time-outs are real. */
-async function play(row: Row, lists: boolean) {
+async function play(
+  row: Row,
+  lists: boolean,
+  afterwards?: (server: FluentServer, world: World) => Promise<void>,
+) {
   const world = new World();
   // Not at midnight: jobs close then.
   world.clock.advance(9 * 3_600_000);
@@ -71,6 +75,7 @@ async function play(row: Row, lists: boolean) {
     const key = await world.put("stock.csv", csvOf(ROWS));
     const { jobId } = (await world.discover()).files[0]!;
     const outcomes = await world.settle();
+    await afterwards?.(server, world);
     return {
       world,
       key,
@@ -305,6 +310,10 @@ for (const row of rows) {
           confirmed: ROWS - failed,
           failed,
         });
+        assert.equal(summary.failed.length, failed, "every failed row is named");
+        for (const { line } of summary.failed) {
+          assert.ok(!stock.has(`SKU-${String(line - 2).padStart(5, "0")}\u0000LOC-1`));
+        }
         assert.equal(stock.size, ROWS - failed);
         for (const [name, qty] of stock) {
           assert.equal(name, `SKU-${String(qty).padStart(5, "0")}\u0000LOC-1`);
@@ -341,4 +350,28 @@ function lostAfterEffect({ faults = [] }: Row): number {
     match?.path === SEND.path &&
     (/-after-effect$|-during-answer$/.test(kind) || ("afterEffect" in rest && rest.afterEffect === true))
   ).reduce((sum, { match }) => sum + (match?.times ?? 1), 0);
+}
+
+for (const lists of [true, false]) {
+  Deno.test(`fault matrix: a batch stuck in PENDING; the API ${lists ? "lists" : "doesn't list"} a job's batches`, async () => {
+    const row: Row = {
+      fault: "a batch stuck in PENDING",
+      server: { stuckBatches: [3] },
+      variables: { pollTimeoutMinutes: 2 },
+    };
+    const { outcomes, job, sends, stock, world } = await play(row, lists, async (server, world) => {
+      const [job] = await world.jobs();
+      assert.equal(job?.stage, "unfinished");
+      assert.equal(job?.details["rows"] && (job.details["rows"] as { confirmed: number }).confirmed, 500);
+      assert.equal((await world.keys("inventory/incoming/")).length, 1, "not archived");
+      server.completeBatches();
+      await world.discover();
+      await world.settle();
+    });
+    assert.deepEqual(outcomes, [{ kind: "unfinished" }]);
+    assert.equal(job.status, "completed");
+    assert.equal(sends, BATCHES, "nothing was sent again");
+    assert.equal(stock.size, ROWS);
+    assert.deepEqual(await world.keys("inventory/incoming/"), []);
+  });
 }
