@@ -1,6 +1,7 @@
 import { ConnectorError } from "../base/mod.ts";
 import { CsvReader } from "../csv/mod.ts";
 import { type CustomResolvers, type RowMapper, UniversalMapper } from "../mapping/mod.ts";
+import { isRejectsCsv, restored } from "../report/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
 import { decodeLines } from "./line_set.ts";
 import type { Manifest, ManifestBatch } from "./manifest.ts";
@@ -22,7 +23,7 @@ export class BatchReader {
 
   constructor(manifest: Manifest, customResolvers?: CustomResolvers) {
     this.#manifest = manifest;
-    this.#mapper = rowMapper(manifest.mapping, manifest.columns, manifest.context, customResolvers);
+    this.#mapper = rowMapper(manifest, customResolvers);
   }
 
   /** @throws ConnectorError `manifest-mismatch` when the bytes don't give the rows the manifest promised */
@@ -62,14 +63,14 @@ export class BatchReader {
 
 /** The mapping of a manifest, compiled for its columns. */
 export function rowMapper(
-  mapping: Manifest["mapping"],
-  columns: readonly (string | null)[],
-  context: Record<string, unknown>,
+  { mapping, columns, context, header }: Pick<Manifest, "mapping" | "columns" | "context" | "header">,
   customResolvers: CustomResolvers | undefined,
 ): RowMapper {
   const mapper = new UniversalMapper(mapping, { context, ...(customResolvers ? { customResolvers } : {}) });
   // A column without a name in the mapping gets one that no mapping can refer to.
-  return mapper.compileRow(columns.map((column, i) => column ?? `\u0000${i}`));
+  const row = mapper.compileRow(columns.map((column, i) => column ?? `\u0000${i}`));
+  // A corrected report: what was made harmless for people is again what the file said.
+  return isRejectsCsv(header) ? { map: (cells) => row.map(cells.map(restored)) } : row;
 }
 
 /** The bytes of a range of the manifest's source, exactly. */

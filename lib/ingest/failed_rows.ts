@@ -37,7 +37,7 @@ export async function writeFailedRows(
   failures: readonly { row: BatchRow; code: string; message: string }[],
   batchId?: string,
 ): Promise<void> {
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const lines = failures.map(({ row, code, message }): FailedRow => {
     const from = row.offset - batch[0];
     const raw = decoder.decode(bytes.subarray(from, from + row.length)).replace(/\r?\n$|\r$/, "");

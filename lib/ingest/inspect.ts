@@ -166,7 +166,8 @@ async function inspectFile(work: Work): Promise<Manifest> {
     startLine: headerItem.endLine + 1,
     dialect,
     columns,
-    map: rowMapper(mapping, columns, context, ports.customResolvers).map,
+    map: rowMapper({ mapping, columns, context, header: headerItem.cells as string[] }, ports.customResolvers)
+      .map,
     sourceSize: source.size,
   });
   const counts = {

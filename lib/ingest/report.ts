@@ -1,4 +1,11 @@
-import { csvLine, inert, type IngestResult, LISTED_ROWS, type RejectedRow } from "../report/mod.ts";
+import {
+  type IngestResult,
+  LISTED_ROWS,
+  type RejectedRow,
+  REJECTS_BOM,
+  rejectsHeader,
+  rejectsLine,
+} from "../report/mod.ts";
 import type { JobStatus } from "../jobs/mod.ts";
 import { CsvReader } from "../csv/mod.ts";
 import { checkBooks } from "./books.ts";
@@ -124,28 +131,24 @@ async function* jsonLines(rows: AsyncIterable<ReportedRow>): AsyncGenerator<Uint
 }
 
 /**
- * The original columns, then what was wrong. Corrected, it can be ingested as it is: the added columns have no place
- * in any mapping.
+ * The original columns, then what was wrong. Corrected, it can be ingested as it is: it is in the file's own dialect, and
+ * the added columns have no place in any mapping.
  */
 async function* csvLines(manifest: Manifest, rows: AsyncIterable<ReportedRow>): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
-  yield encoder.encode(csvLine([...manifest.header, "_line", "_outcome", "_code", "_reason"]));
+  const { header, dialect } = manifest;
+  yield encoder.encode(REJECTS_BOM + rejectsHeader(header, dialect));
   for await (const row of rows) {
-    const cells = cellsOf(manifest, row.raw);
-    yield encoder.encode(
-      csvLine([...cells.map(inert), String(row.line), row.outcome, row.code, row.message]),
-    );
+    yield encoder.encode(rejectsLine(header, { ...row, cells: cellsOf(manifest, row.raw) }, dialect));
   }
 }
 
-/** The raw row's cells under the file's columns; a row that cannot be cut is put in the first column whole. */
-function cellsOf(manifest: Manifest, raw: string): string[] {
-  const width = manifest.header.length;
-  const reader = new CsvReader({ dialect: manifest.dialect, expectedColumns: width });
+/** The raw row's cells; undefined when it cannot be cut. */
+function cellsOf({ dialect, header }: Manifest, raw: string): readonly string[] | undefined {
+  const reader = new CsvReader({ dialect, expectedColumns: header.length });
   const items = [...reader.push(new TextEncoder().encode(raw)), ...reader.end()];
   const only = items.length === 1 ? items[0] : undefined;
-  if (only?.kind === "record") return [...only.cells];
-  return [raw, ...Array.from({ length: Math.max(width - 1, 0) }, () => "")];
+  return only?.kind === "record" ? only.cells : undefined;
 }
 
 /** The outcome of the job as it will be told. */

@@ -1,3 +1,4 @@
+import { isRejectsCsv, REJECTS_COLUMNS, restored } from "../report/mod.ts";
 import { CONTEXT } from "./_check.ts";
 import type { FieldConfig, MappingFile } from "./mapping_file.ts";
 
@@ -13,9 +14,12 @@ export interface ResolvedHeader {
 
 /**
  * Matches header cells to the mapping's columns: by name or alias, exactly first, then without surrounding spaces and
- * regardless of case. A mapping that declares no columns takes those its fields read.
+ * regardless of case. A mapping that declares no columns takes those its fields read. What a `rejects.csv` adds to the
+ * columns of its file is known, and no column of any mapping.
  */
-export function resolveHeader(mapping: MappingFile, cells: readonly string[]): ResolvedHeader {
+export function resolveHeader(mapping: MappingFile, header: readonly string[]): ResolvedHeader {
+  const isRejects = isRejectsCsv(header);
+  const cells = isRejects ? header.map(restored) : header;
   const contract = contractOf(mapping);
   const exact = new Map<string, string>();
   const loose = new Map<string, string>();
@@ -25,8 +29,9 @@ export function resolveHeader(mapping: MappingFile, cells: readonly string[]): R
       if (!loose.has(fold(name))) loose.set(fold(name), column);
     }
   }
-  const columns = cells.map((cell) => exact.get(cell) ?? loose.get(fold(cell)));
-  const unknownColumns = cells.filter((_, i) => columns[i] === undefined);
+  const isAdded = (cell: string) => isRejects && (REJECTS_COLUMNS as readonly string[]).includes(cell);
+  const columns = cells.map((cell) => isAdded(cell) ? undefined : exact.get(cell) ?? loose.get(fold(cell)));
+  const unknownColumns = cells.filter((cell, i) => columns[i] === undefined && !isAdded(cell));
   const result = { columns, unknownColumns };
   const repeated = cells.filter((cell, i) => cell.trim() !== "" && cells.indexOf(cell) !== i);
   if (repeated.length > 0) return { ...result, problem: duplicate(repeated[0]!, "stands there twice") };

@@ -1,14 +1,13 @@
-/** One line of CSV per RFC 4180: cells quoted where they need it, quotes doubled, CRLF. */
-export function csvLine(cells: readonly string[]): string {
-  return cells.map((cell) => /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell).join(",") +
-    "\r\n";
+import { type CsvDialect, RFC_4180 } from "../csv/mod.ts";
+
+/** One line of CSV, CRLF included: cells are quoted where any reader or spreadsheet could want it. */
+export function csvLine(cells: readonly string[], dialect: CsvDialect = RFC_4180): string {
+  return cells.map((cell) => quoted(cell, dialect)).join(dialect.delimiter) + "\r\n";
 }
 
-/**
- * A cell that a spreadsheet won't run: formula-like text gets a leading apostrophe. For files people open only.
- *
- * Source: OWASP, "CSV Injection" (cells starting with `=`, `+`, `-`, `@`, tab or carriage return).
- */
-export function inert(cell: string): string {
-  return /^[=+\-@\t\r]/.test(cell) && !/^[+-]?\d+(\.\d+)?$/.test(cell) ? `'${cell}` : cell;
+function quoted(cell: string, { delimiter, quote, escape }: CsvDialect): string {
+  const isPlain = !/[",;|\t\r\n]/.test(cell) && !cell.includes(delimiter) && !cell.includes(quote);
+  if (isPlain) return cell;
+  const escaped = escape === quote ? cell : cell.replaceAll(escape, escape + escape);
+  return quote + escaped.replaceAll(quote, escape + quote) + quote;
 }

