@@ -22,24 +22,34 @@ export interface FieldConfig {
   readonly isArray?: boolean | undefined;
 }
 
+/** The names resolvers of one's own may have. */
+export const CUSTOM_RESOLVER = /^custom\.[A-Za-z][A-Za-z0-9]*$/;
+/** What the JSON Schema calls the schema of a field. */
+export const FIELD_SCHEMA_ID = "field";
+
+const json = z.json().meta({ id: "json" });
+
 const fieldSchema: z.ZodType<FieldConfig> = z.strictObject({
   source: z.string().min(1).optional()
-    .describe("The column (or path in a record) to read, or $context.NAME for a value the run provides."),
-  value: z.json().optional().describe("A constant, instead of a source."),
+    .describe("The column to read (or path in a record), or $context.NAME for a value the run provides."),
+  value: json.optional().describe("A constant, instead of a source."),
   resolver: z.string().regex(/^(sdk|custom)\.[A-Za-z][A-Za-z0-9]*$/, "expected sdk.NAME or custom.NAME")
     .optional()
-    .describe("Converts the value; an error of the row when it cannot be converted without loss."),
-  options: z.record(z.string(), z.json()).optional()
+    .describe("Converts the value. What it cannot convert without loss is an error of the row."),
+  options: z.record(z.string(), json).optional()
     .describe('Options of the resolver, such as { "min": 0 } or { "thousands": "," } of sdk.parseInt.'),
   required: z.boolean().optional()
-    .describe("A row without a value is rejected. Judged after the resolver; blank is no value."),
-  defaultValue: z.json().optional().describe("Taken as it is when there is no value."),
+    .describe("Whether a row without a value is rejected. Judged after the resolver; blank is no value."),
+  defaultValue: json.optional().describe("What a row without a value gets, as it is."),
   get fields() {
-    return z.record(target, fieldSchema).optional().describe("Fields of a nested object.");
+    return z.record(target, fieldSchema).optional().describe(
+      "Fields of a nested object, instead of a resolver.",
+    );
   },
-  isArray: z.boolean().optional()
-    .describe("The source is a list: the resolver, or the nested fields, are applied to each element."),
-}).describe("How one target field gets its value.");
+  isArray: z.boolean().optional().describe(
+    "Whether the source is a list: the resolver, or the nested fields, are applied to each element. Not for rows of files.",
+  ),
+}).meta({ id: FIELD_SCHEMA_ID, description: "How one target field gets its value." });
 
 const columnSchema = z.strictObject({
   aliases: z.array(z.string().min(1)).optional().describe("Other names this column goes by in headers."),
@@ -63,11 +73,6 @@ export const mappingFileSchema = z.strictObject({
   fields: z.record(target, fieldSchema).describe("Target field, or dotted path, to how it gets its value."),
 }).describe("Maps the rows of CSV files to Fluent entities.");
 export type MappingFile = z.output<typeof mappingFileSchema>;
-
-/** The schema of mapping files for editors, as JSON Schema 2020-12. `mappings/mapping.schema.json` is its output. */
-export function mappingJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(mappingFileSchema, { io: "input" });
-}
 
 /**
  * Checks the text of a mapping file.

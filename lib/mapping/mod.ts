@@ -3,13 +3,7 @@
  *
  * @module
  */
-export {
-  type FieldConfig,
-  loadMapping,
-  type MappingFile,
-  mappingFileSchema,
-  mappingJsonSchema,
-} from "./mapping_file.ts";
+export { type FieldConfig, loadMapping, type MappingFile, mappingFileSchema } from "./mapping_file.ts";
 export {
   loadMappingTests,
   type MappingTestReport,
@@ -17,6 +11,7 @@ export {
   mappingTestsJsonSchema,
   runMappingTests,
 } from "./mapping_tests.ts";
+export { mappingJsonSchema } from "./mapping_json_schema.ts";
 export { readMappingFile } from "./read_mapping_file.ts";
 export { type ResolvedHeader, resolveHeader } from "./header.ts";
 export {

@@ -9,6 +9,10 @@ export type Convert = (value: unknown) => unknown;
 
 /** A resolver that comes with the connector. */
 export interface SdkResolver {
+  /** What it makes of what, for people. */
+  readonly gives: string;
+  /** What it does not take, for people. */
+  readonly refuses: string;
   readonly options: z.ZodObject;
   /** The conversion, or what is wrong with the options. */
   readonly make: (options: Record<string, unknown>) => Convert | string;
@@ -39,70 +43,155 @@ export type CustomResolver = (
 export type CustomResolvers = Readonly<Record<string, CustomResolver>>;
 
 const noOptions = z.strictObject({});
-const bounds = { min: z.number().optional(), max: z.number().optional() };
-const separator = z.enum([",", ".", " ", "'", "_", "\u00a0", "\u202f"]);
 const numberOptions = z.strictObject({
-  ...bounds,
-  thousands: separator.optional(),
-  decimal: z.enum([".", ","]).optional(),
-  trailingMinus: z.boolean().optional(),
+  min: z.number().optional().describe("The least number that is taken."),
+  max: z.number().optional().describe("The greatest number that is taken."),
+  thousands: z.enum([",", ".", " ", "'", "_", "\u00a0", "\u202f"]).optional()
+    .describe(
+      "What stands between groups of three digits, as in 1,234. Digits without groups are taken, too.",
+    ),
+  decimal: z.enum([".", ","]).optional()
+    .describe(
+      'What stands before decimals; "." by default. For whole numbers: takes 12.00 as 12; without it, any decimals are refused.',
+    ),
+  trailingMinus: z.boolean().optional().describe("Takes 5- as -5, as some ERP systems write it."),
 });
 const textOptions = z.strictObject({
-  trim: z.boolean().optional(),
-  oneOf: z.array(z.string()).min(1).optional(),
-  noneOf: z.array(z.string()).min(1).optional(),
+  trim: z.boolean().optional().describe("Takes white space off both ends first."),
+  oneOf: z.array(z.string()).min(1).optional().describe("The only outcomes that are taken."),
+  noneOf: z.array(z.string()).min(1).optional().describe("Outcomes that are refused."),
 });
-const dateOptions = z.strictObject({ format: z.string().optional(), zone: z.string().optional() });
-const dayOptions = z.strictObject({ ...dateOptions.shape, dropTime: z.boolean().optional() });
+const dateOptions = z.strictObject({
+  format: z.string().optional().describe(
+    "How dates are written, instead of ISO 8601: YYYY, MM, DD, HH, mm, ss (M, D, H: one digit or two) and other characters as they are, such as DD.MM.YYYY.",
+  ),
+  zone: z.string().optional().describe(
+    "The zone of times that name none: UTC, +01:00 or a name such as Europe/Berlin. Without it they are refused.",
+  ),
+});
+const dayOptions = z.strictObject({
+  ...dateOptions.shape,
+  dropTime: z.boolean().optional().describe("Takes times, too, and gives the day they are in, in UTC."),
+});
 const booleanOptions = z.strictObject({
-  true: z.array(z.string()).min(1).optional(),
-  false: z.array(z.string()).min(1).optional(),
+  true: z.array(z.string()).min(1).optional().describe("The words for true, in any case, instead of these."),
+  false: z.array(z.string()).min(1).optional().describe(
+    "The words for false, in any case, instead of these.",
+  ),
 });
+
+const NOT_ISO =
+  "Dates written otherwise, unless `format` says how; days that do not exist; times without a zone; times " +
+  "that a zone's clocks skipped or showed twice.";
+const NO_NUMBERS = "Words, exponents, hexadecimal, separators that no option names";
+const AS_IT_IS = "Nothing; only blank is no value.";
 
 /**
  * The resolvers that come with the connector. Each converts without loss or refuses; none invents a value.
- *
- * - `sdk.parseInt`: whole numbers; white space around and a leading sign allowed. `thousands`, `min`, `max`.
- * - `sdk.parseFloat`, `sdk.number`: decimal numbers a double keeps exactly. `decimal`, `thousands`, `min`, `max`.
- * - `sdk.trim`, `sdk.uppercase`, `sdk.lowercase`: text only. `oneOf`, `noneOf` check the outcome; `trim` the latter two.
- * - `sdk.formatDate`: `YYYY-MM-DDTHH:MM:SSZ`. `format`, `zone`.
- * - `sdk.formatDateShort`: `YYYY-MM-DD` of a date; of a time only with `dropTime` (the day in UTC). `format`, `zone`.
- * - `sdk.parseDate`: a `Date`. `format`, `zone`.
- * - `sdk.boolean`: true/false, yes/no, y/n, 1/0 in any case, or the lists `true` and `false`.
- * - `sdk.toString`: text, numbers and booleans as text. `sdk.toJson`, `sdk.parseJson`: JSON.
- * - `sdk.default`, `sdk.identity`, `sdk.coalesce`: the value as it is.
  */
 export const SDK_RESOLVERS: ReadonlyMap<string, SdkResolver> = new Map([
-  ["sdk.parseInt", define(numberOptions, wholeConverter)],
-  ["sdk.parseFloat", define(numberOptions, decimalConverter)],
-  ["sdk.number", define(numberOptions, decimalConverter)],
-  ["sdk.trim", text((value) => value.trim())],
-  ["sdk.uppercase", text((value) => value.toUpperCase())],
-  ["sdk.lowercase", text((value) => value.toLowerCase())],
-  ["sdk.formatDate", define(dateOptions, (options) => date(options, formatDate))],
+  [
+    "sdk.parseInt",
+    define(
+      "A whole number from its digits; white space around it and a leading sign are allowed.",
+      `${NO_NUMBERS}, decimals, and numbers beyond ±9007199254740991.`,
+      numberOptions,
+      wholeConverter,
+    ),
+  ],
+  ["sdk.parseFloat", decimals()],
+  ["sdk.number", decimals()],
+  ["sdk.trim", text("Text without white space at both ends.", (value) => value.trim())],
+  ["sdk.uppercase", text("Text in capitals.", (value) => value.toUpperCase())],
+  ["sdk.lowercase", text("Text in small letters.", (value) => value.toLowerCase())],
+  [
+    "sdk.formatDate",
+    define(
+      "`YYYY-MM-DDTHH:MM:SSZ` of an ISO 8601 date or time; a date alone is midnight UTC.",
+      `${NOT_ISO} Fractions of seconds.`,
+      dateOptions,
+      (options) => date(options, formatDate),
+    ),
+  ],
   [
     "sdk.formatDateShort",
-    define(dayOptions, (options) => date(options, formatDay(options.dropTime ?? false))),
+    define(
+      "`YYYY-MM-DD` of an ISO 8601 date.",
+      `${NOT_ISO} Times, unless \`dropTime\` is set.`,
+      dayOptions,
+      (options) => date(options, formatDay(options.dropTime ?? false)),
+    ),
   ],
-  ["sdk.parseDate", define(dateOptions, (options) => date(options, ({ ms }) => new Date(ms)))],
-  ["sdk.boolean", define(booleanOptions, booleanConverter)],
-  ["sdk.toString", define(noOptions, () => toText)],
-  ["sdk.parseJson", define(noOptions, () => fromJson)],
-  ["sdk.toJson", define(noOptions, () => toJson)],
-  ["sdk.default", define(noOptions, () => asItIs)],
-  ["sdk.identity", define(noOptions, () => asItIs)],
-  ["sdk.coalesce", define(noOptions, () => asItIs)],
+  [
+    "sdk.parseDate",
+    define(
+      "A `Date`, exact to the millisecond, of an ISO 8601 date or time.",
+      NOT_ISO,
+      dateOptions,
+      (options) => date(options, ({ ms }) => new Date(ms)),
+    ),
+  ],
+  [
+    "sdk.boolean",
+    define(
+      "true or false of true, yes, y, 1 and false, no, n, 0 in any case, white space around allowed.",
+      "Every other word or number.",
+      booleanOptions,
+      booleanConverter,
+    ),
+  ],
+  [
+    "sdk.toString",
+    define("Text of text, a number, true or false.", "Objects, lists, dates.", noOptions, () => toText),
+  ],
+  [
+    "sdk.parseJson",
+    define(
+      "The value that JSON text stands for.",
+      "Text that is no JSON, numbers a double does not keep, keys named twice, more than 100 levels.",
+      noOptions,
+      () => fromJson,
+    ),
+  ],
+  [
+    "sdk.toJson",
+    define(
+      "JSON text of a value.",
+      "What JSON does not hold: NaN, functions, circles.",
+      noOptions,
+      () => toJson,
+    ),
+  ],
+  ["sdk.default", asItIs("The value as it is; a default is the field's `defaultValue`.")],
+  ["sdk.identity", asItIs("The value as it is.")],
+  ["sdk.coalesce", asItIs("The value as it is; other names of a column are its `aliases`.")],
 ]);
 
 function define<T extends z.ZodObject>(
+  gives: string,
+  refuses: string,
   options: T,
   make: (options: z.output<T>) => Convert | string,
 ): SdkResolver {
-  return { options, make: (given) => make(options.parse(given)) };
+  return { gives, refuses, options, make: (given) => make(options.parse(given)) };
 }
 
-function text(convert: (value: string) => string): SdkResolver {
-  return define(textOptions, ({ trim, oneOf, noneOf }) => (value) => {
+function decimals(): SdkResolver {
+  return define(
+    "A decimal number that a double keeps digit by digit.",
+    `${NO_NUMBERS}, a bare point as in .5 or 5., and more than 15 significant digits.`,
+    numberOptions,
+    decimalConverter,
+  );
+}
+
+function asItIs(gives: string): SdkResolver {
+  return define(gives, AS_IT_IS, noOptions, () => (value) => value);
+}
+
+function text(gives: string, convert: (value: string) => string): SdkResolver {
+  const refuses = "Values that are not text.";
+  return define(gives, refuses, textOptions, ({ trim, oneOf, noneOf }) => (value) => {
     if (typeof value !== "string") return new Refusal("not-text", "text");
     const converted = convert(trim ? value.trim() : value);
     if (oneOf && !oneOf.includes(converted)) return new Refusal("not-allowed", `one of ${oneOf.join(", ")}`);
@@ -213,8 +302,4 @@ function keysIn(json: string): number {
 
 function toJson(value: unknown): unknown {
   return isJson(value) ? JSON.stringify(value) : new Refusal("not-json", "a value JSON can hold");
-}
-
-function asItIs(value: unknown): unknown {
-  return value;
 }

@@ -4,7 +4,7 @@ import { compileFields } from "./_compile.ts";
 import type { Data, Field, MappingError } from "./_field.ts";
 import { mapFields } from "./_map.ts";
 import { toldProblems } from "./_problems.ts";
-import { type FieldConfig, type MappingFile, mappingProblems } from "./mapping_file.ts";
+import { CUSTOM_RESOLVER, type FieldConfig, type MappingFile, mappingProblems } from "./mapping_file.ts";
 import { shown } from "./refusal.ts";
 import { type CustomResolver, type CustomResolvers, SDK_RESOLVERS } from "./resolvers.ts";
 import { compileRow, type RowMapper } from "./row_mapper.ts";
@@ -66,7 +66,7 @@ export class UniversalMapper {
 
   /** Adds a resolver of one's own. @throws ConfigError unless its name is `custom.NAME` */
   registerResolver(name: string, resolver: CustomResolver): void {
-    if (!/^custom\.[A-Za-z][A-Za-z0-9]*$/.test(name)) {
+    if (!CUSTOM_RESOLVER.test(name)) {
       throw new ConfigError(
         `Cannot register the resolver '${name}': expected a name such as custom.buildRef`,
       );
