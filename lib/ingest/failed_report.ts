@@ -1,4 +1,4 @@
-import { csvLine, inert } from "../report/mod.ts";
+import { csvLine, neutralised } from "../report/mod.ts";
 import { type FailedRow, failedRowSchema, failedRowsPrefix } from "./failed_rows.ts";
 import { readLines } from "./read_lines.ts";
 import type { Work } from "./work.ts";
@@ -51,7 +51,7 @@ function shown(row: FailedRow) {
 function csvOf(row: FailedRow): string {
   const { line, endLine, key, responseCode, code, message, batch, batchId, raw } = shown(row);
   const cells = [line, endLine, key ?? "", responseCode ?? "", code, message, batch, batchId ?? "", raw];
-  return csvLine(cells.map((cell) => typeof cell === "number" ? String(cell) : inert(cell)));
+  return csvLine(cells.map((cell) => typeof cell === "number" ? String(cell) : neutralised(cell)));
 }
 
 async function* encoded(
