@@ -37,7 +37,7 @@ export function put(into: Record<string, unknown>, path: readonly string[], valu
   let at = into;
   for (let i = 0; i < path.length - 1; i++) {
     const segment = path[i]!;
-    const next = at[segment];
+    const next = own(at, segment);
     at = next === undefined ? at[segment] = {} : next as Record<string, unknown>;
   }
   at[path[path.length - 1]!] = value;

@@ -51,10 +51,26 @@ Deno.test("no target and no JSON file pollutes a prototype", () => {
   assert.deepEqual([bare["polluted"], bare["polluted2"]], [undefined, undefined]);
 });
 
+Deno.test("a target with an inherited name is a property of the entity's own", async () => {
+  const fields: Fields = {
+    "toString.x": { value: 1 },
+    "valueOf.call.y": { value: 2 },
+    hasOwnProperty: { value: 3 },
+  };
+  const wanted = { toString: { x: 1 }, valueOf: { call: { y: 2 } }, hasOwnProperty: 3 };
+  const { data } = await map(fields, {});
+  assert.equal(JSON.stringify(data), JSON.stringify(wanted));
+  const row = new UniversalMapper({ fields }).compileRow([]).map([]);
+  assert.equal(row.ok && JSON.stringify(row.entity), JSON.stringify(wanted));
+  assert.deepEqual(["x" in Object.prototype.toString, "y" in Object.prototype.valueOf.call], [false, false]);
+});
+
 Deno.test("no source reaches a prototype, and nothing inherited is a resolver", async () => {
   const sources = ["__proto__", "constructor", "toString"];
   const fields = Object.fromEntries(sources.map((source) => [`from ${source}`, { source }]));
-  assert.deepEqual((await map(fields, {})).data, {});
+  for (const record of [{}, Object.create({ toString: "text", constructor: 5 })]) {
+    assert.deepEqual(await map(fields, record), { success: true, data: {}, errors: [] });
+  }
   const mapper = new UniversalMapper({ fields: {} });
   for (const name of ["toString", "constructor", "__proto__", "sdk.toString.call"]) {
     assert.equal(mapper.hasResolver(name), false);
