@@ -1,5 +1,6 @@
 import { fn, webhook } from "@versori/run";
 import { z } from "zod";
+import { isGlob } from "../lib/base/mod.ts";
 import type { FeedsOptions } from "../lib/ingest/mod.ts";
 import { type Answer, problem, problemOf, respond } from "./_answers.ts";
 import { discoverAndStart } from "./_discovery.ts";
@@ -13,7 +14,7 @@ const requestSchema = z.strictObject({
   /** Files below this prefix instead of `s3Prefix`. */
   prefix: z.string().optional(),
   /** Files whose name matches this glob instead of `filePattern`. */
-  pattern: z.string().min(1).max(200).optional(),
+  pattern: z.string().min(1).max(200).refine(isGlob, "has too many alternatives").optional(),
   /** At most this many files; 0 = all. */
   maxFiles: z.number().int().min(0).optional(),
   /** Take files that were ingested or held before, and let guards pass: the reason. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ConfigError } from "../base/mod.ts";
+import { ConfigError, isGlob } from "../base/mod.ts";
 
 /** A whole number, also when the platform hands it over as text. */
 const whole = (least: number, most: number) =>
@@ -70,7 +70,7 @@ export const settingsSchema = z.object({
   s3ArchivePrefix: prefix().default("inventory/archive/"),
   s3ReportPrefix: prefix().default("inventory/reports/"),
   s3WorkPrefix: prefix().default("inventory/work/"),
-  filePattern: text().default("*.csv"),
+  filePattern: text().refine(isGlob, "expected at most 64 alternatives").default("*.csv"),
   maxFilesPerRun: whole(0, 100_000).default(0),
   feed: text().default("inventory"),
   mapping: text().default("inventory"),

@@ -1,6 +1,4 @@
-// @deno-types="@types/picomatch"
-import picomatch from "picomatch";
-import { ConnectorError } from "../base/mod.ts";
+import { ConnectorError, glob } from "../base/mod.ts";
 import type { Trigger } from "../jobs/mod.ts";
 import type { FileMetadata } from "../s3/mod.ts";
 import type { IngestFile, LedgerEntry } from "../state/mod.ts";
@@ -92,7 +90,7 @@ async function findFiles(
       },
     );
   }
-  const matches = picomatch(options.pattern ?? settings.filePattern, { dot: true });
+  const matches = glob(options.pattern ?? settings.filePattern);
   const owned = options.owned ?? (() => true);
   const found: FileMetadata[] = [];
   for await (

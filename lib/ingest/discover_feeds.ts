@@ -1,6 +1,4 @@
-// @deno-types="@types/picomatch"
-import picomatch from "picomatch";
-import { ConnectorError, messageOf } from "../base/mod.ts";
+import { ConnectorError, glob, messageOf } from "../base/mod.ts";
 import { type Feed, feedNamed, nearest } from "../config/mod.ts";
 import { BUDGET_MS, discover, type Discovered, type DiscoverOptions } from "./discover.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
@@ -119,5 +117,5 @@ function ownership(feeds: readonly Feed[], name: string, pattern: string | undef
 
 function matchesPattern(key: string): (feed: Feed) => boolean {
   const name = key.slice(key.lastIndexOf("/") + 1);
-  return ({ settings }) => picomatch.isMatch(name, settings.filePattern, { dot: true });
+  return ({ settings }) => glob(settings.filePattern)(name);
 }
