@@ -4,7 +4,7 @@ import { type Feed, feedNamed, readFeeds, type Settings } from "../lib/config/mo
 import { createClient } from "../lib/fluent/mod.ts";
 import { type IngestPorts, type IngestState, ingestState } from "../lib/ingest/mod.ts";
 import { readMappingFile } from "../lib/mapping/mod.ts";
-import { S3DataSource } from "../lib/s3/mod.ts";
+import { readS3Secret, S3DataSource } from "../lib/s3/mod.ts";
 import { VersoriKVAdapter } from "../lib/state/mod.ts";
 
 /** The systems this project is linked to on the platform, by the names `versori.yaml` declares. */
@@ -63,26 +63,30 @@ export function stateOf(ctx: Context<unknown>): VersoriKVAdapter {
   return new VersoriKVAdapter(ctx.openKv(":workspace:"));
 }
 
-/** S3 keys are the user and password of a basic-auth connection, the platform's one store of secret pairs. */
+/** S3 keys are the user and password of a basic-auth connection, or JSON in an API-key connection. */
 async function objectStore(ctx: Context<unknown>, settings: Settings): Promise<S3DataSource> {
-  const { accessToken } = await ctx.credentials().getAccessToken(S3);
-  const pair = atob(accessToken);
-  const colon = pair.indexOf(":");
-  if (colon < 1 || colon === pair.length - 1) {
-    throw new ConfigError(
-      `Cannot sign in to S3: expected the connection '${S3}' to hold an access key id as user and a secret as password`,
-    );
-  }
+  const keys = readS3Secret(await s3Secret(ctx), S3);
   return new S3DataSource({
     type: "S3_CSV",
     s3Config: {
-      accessKeyId: pair.slice(0, colon),
-      secretAccessKey: pair.slice(colon + 1),
+      ...keys,
       region: settings.s3Region,
       bucket: settings.s3BucketName,
       ...(settings.s3Endpoint ? { endpoint: settings.s3Endpoint } : {}),
     },
   }, ctx.log);
+}
+
+async function s3Secret(ctx: Context<unknown>): Promise<string> {
+  const credentials = ctx.credentials();
+  try {
+    return atob((await credentials.getAccessToken(S3)).accessToken);
+  } catch (error) {
+    // Only a connection with an API key has no token; if it has no raw secret either, the first reason counts.
+    const raw = await credentials.getRaw(S3).catch(() => undefined);
+    if (raw === undefined) throw error;
+    return new TextDecoder().decode(raw);
+  }
 }
 
 function isHttpContext(ctx: Context<unknown>): ctx is HttpContext<unknown> {

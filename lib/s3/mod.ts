@@ -27,3 +27,4 @@ export type { S3DataSourceConfig } from "./s3_config.ts";
 export { archiveFile } from "./archive_file.ts";
 export { listFiles, type ListFilesOptions } from "./list_files.ts";
 export { type DownloadOptions, S3DataSource, type S3DataSourceDeps } from "./s3_data_source.ts";
+export { readS3Secret, type S3Keys } from "./s3_secret.ts";

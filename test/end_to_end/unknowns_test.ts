@@ -30,10 +30,12 @@ interface Case {
   readonly options?: PlatformOptionsInput;
   /** What every activation variable becomes before it is handed over. */
   readonly shown?: (value: string | number) => string | number;
+  /** Whether the S3 keys are JSON in an API-key connection. */
+  readonly s3ByApiKey?: boolean;
 }
 
 /** The whole flow: two files wait, the schedule and a webhook find them, everything ends as it should. */
-async function flow({ options = {}, shown = (value) => value }: Case): Promise<void> {
+async function flow({ options = {}, shown = (value) => value, s3ByApiKey = false }: Case): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "unknown-"));
   // Tokens end before the flow does, so that a 401 is met on the way.
   const fluent = await startFluentServer({ pendingMs: 5, runningMs: 5, latencyMs: 2, tokenLifetimeS: 2 });
@@ -76,7 +78,9 @@ async function flow({ options = {}, shown = (value) => value }: Case): Promise<v
       },
       s3: {
         baseUrl: s3.url,
-        auth: { type: "basic", username: KEYS.accessKeyId, password: KEYS.secretAccessKey },
+        auth: s3ByApiKey
+          ? { type: "apiKey", key: JSON.stringify(KEYS) }
+          : { type: "basic", username: KEYS.accessKeyId, password: KEYS.secretAccessKey },
       },
       ...inbound,
     },
@@ -151,6 +155,9 @@ for (const { question, answers } of UNKNOWNS) {
 
 Deno.test("the flow ends the same whether variables come with their types or as text", () =>
   flow({ shown: String }));
+
+Deno.test("the flow ends the same with the S3 keys as JSON in an API-key connection", () =>
+  flow({ s3ByApiKey: true }));
 
 Deno.test("the flow ends the same under all easy answers at once", () =>
   flow({ options: Object.assign({}, ...UNKNOWNS.map(({ answers }) => answers[0])) }));

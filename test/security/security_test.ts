@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { configurePlatform, type LocalPlatform, localPlatform } from "@versori/run/local";
+import { parseManifest } from "../../local/setup/mod.ts";
+import { main } from "../../workflows/index.ts";
+import { World } from "../ingest/world.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const MANIFEST = parseManifest(await readFile(new URL("versori.yaml", ROOT), "utf8"));
+const NOWHERE = "http://127.0.0.1:9";
+
+/** The connector on the local platform, with nothing behind it: what is refused is refused before that. */
+async function withConnector(test: (platform: LocalPlatform) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "security-"));
+  const connections = Object.entries(MANIFEST.systems).map(([name, { auth }]) => [
+    name,
+    {
+      baseUrl: NOWHERE,
+      auth: auth.type === "api-key"
+        ? { type: "apiKey" as const, key: "right-key" }
+        : auth.type === "basic-auth"
+        ? { type: "basic" as const, username: "user", password: "right:password" }
+        : { type: "none" as const },
+    },
+  ]);
+  configurePlatform({
+    stateDir: folder,
+    port: 0,
+    connections: Object.fromEntries(connections),
+    variables: { s3BucketName: "stock", fluentRetailerId: 1, s3Endpoint: NOWHERE },
+    log: { format: "json", write: () => undefined },
+  });
+  const platform = localPlatform(await main());
+  try {
+    await test(platform);
+  } finally {
+    await platform.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const post = (platform: LocalPlatform, id: string, body: string) =>
+  fetch(`${platform.url}/${id}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-api-key": "right-key" },
+    body,
+  });
+
+Deno.test("no webhook answers a stranger, whatever its method, and none gives a reason that helps", async () => {
+  await withConnector(async (platform) => {
+    for (const [id, { method }] of Object.entries(MANIFEST.webhooks)) {
+      for (
+        const [headers, expected] of [
+          [{}, [401]],
+          [{ "x-api-key": "wrong", authorization: `Basic ${btoa("user:wrong")}` }, [401, 403]],
+          [{ "x-api-key": "right-ke", authorization: "Bearer right-key" }, [401, 403]],
+        ] as const
+      ) {
+        const answer = await fetch(`${platform.url}/${id}`, {
+          method: method === "all" ? "GET" : method.toUpperCase(),
+          headers,
+        });
+        const text = await answer.text();
+        assert.ok((expected as readonly number[]).includes(answer.status), `${id}: ${answer.status}`);
+        assert.ok(!text.includes("right"), `${id}: ${text}`);
+      }
+    }
+  });
+});
+
+Deno.test("a caller can name no server, file, mapping or variable: unknown fields are refused", async () => {
+  await withConnector(async (platform) => {
+    for (
+      const field of [
+        "s3Endpoint",
+        "url",
+        "bucket",
+        "mapping",
+        "fluentRetailerId",
+        "s3WorkPrefix",
+        "connection",
+      ]
+    ) {
+      const answer = await post(
+        platform,
+        "inventory-adhoc",
+        JSON.stringify({ [field]: "http://169.254.169.254/" }),
+      );
+      const body = await answer.json();
+      assert.equal(answer.status, 400, field);
+      assert.equal(answer.headers.get("content-type")?.split(";")[0], "application/problem+json");
+      assert.ok(!String(body.detail).includes("169.254"), "what was sent is not repeated");
+    }
+  });
+});
+
+Deno.test("a body made to reach a prototype, or too large, reaches nothing", async () => {
+  await withConnector(async (platform) => {
+    const polluting = await post(platform, "inventory-adhoc", `{"__proto__":{"polluted":1},"maxFiles":"x"}`);
+    await polluting.body?.cancel();
+    assert.equal(polluting.status, 400);
+    assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
+    const large = await post(platform, "inventory-adhoc", JSON.stringify({ key: "k".repeat(1024 * 1024) }));
+    await large.body?.cancel();
+    assert.ok(large.status === 413 || large.status === 400, String(large.status));
+  });
+});
+
+Deno.test("a job id is checked before it becomes part of a key, and is shown as data", async () => {
+  await withConnector(async (platform) => {
+    for (
+      const id of ["../../secrets", "a/b", "a:b", "<script>alert(1)</script>", "x".repeat(500), "%00", ""]
+    ) {
+      const answer = await fetch(`${platform.url}/job-status?jobId=${encodeURIComponent(id)}`, {
+        headers: { "x-api-key": "right-key" },
+      });
+      const text = await answer.text();
+      assert.equal(answer.status, 400, id);
+      assert.match(answer.headers.get("content-type") ?? "", /^application\/problem\+json/);
+      assert.ok(!/\bat .*\.ts:\d+/.test(text), "no stack");
+    }
+    const twice = await fetch(`${platform.url}/job-status?jobId=a&jobId=b`, {
+      headers: { "x-api-key": "right-key" },
+    });
+    await twice.body?.cancel();
+    assert.equal(twice.status, 400, "a list is no id");
+  });
+});
+
+Deno.test("a cell that a spreadsheet would run is inert in rejects.csv, and whole in rejects.jsonl", async () => {
+  const world = new World();
+  world.variables["rejectLimit"] = "90%";
+  const formula = `=HYPERLINK("http://evil.example","x")`;
+  const cell = `"${formula.replaceAll('"', '""')}"`;
+  const { jobId } = await world.ingest(
+    "a.csv",
+    `sku,location,qty\nA,L,1\n${cell},L,x\n+1+cmd,L,x\n@SUM(A1),L,x\n`,
+  );
+  const { reports } = (await world.job(jobId)).details as {
+    reports: { rejectsCsv: string; rejectsJsonl: string };
+  };
+  const csv = await world.text(reports.rejectsCsv);
+  for (const line of csv.split("\r\n")) {
+    for (const found of line.split(",")) assert.ok(!/^"?[=+@]/.test(found), line);
+  }
+  assert.ok((await world.text(reports.rejectsJsonl)).includes("=HYPERLINK"), "nothing is lost");
+});
+
+Deno.test("headers and cells named like parts of a prototype are data", async () => {
+  const world = new World();
+  const { summary } = await world.ingest(
+    "a.csv",
+    "__proto__,constructor,sku,location,qty\npolluted,polluted,__proto__,constructor,5\n",
+  );
+  assert.equal(summary.rows.read, summary.rows.sendable + summary.rows.rejected);
+  assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
+});
+
+Deno.test("a key that climbs is a name like any other: nothing outside of the report prefix is written", async () => {
+  const world = new World();
+  await world.ingest("../../etc/passwd.csv", "sku,location,qty\nA,L,1\n");
+  for (const key of await world.keys("")) {
+    assert.ok(/^inventory\/(archive|reports|work|incoming)\//.test(key), key);
+  }
+});
+
+Deno.test("docs/security.md names a test for every threat, and each of them is there", async () => {
+  const text = await readFile(new URL("docs/security.md", ROOT), "utf8");
+  const rows = text.slice(text.indexOf("## Threats")).split("\n").filter((line) =>
+    line.startsWith("| ") && !/^\| (threat|what|-)/.test(line)
+  );
+  assert.ok(rows.length > 10);
+  for (const row of rows) {
+    const links = [...row.matchAll(/\]\(\.\.\/(test\/[^)]+)\)/g)].map(([, path]) => path!);
+    assert.ok(links.length > 0, row);
+    for (const path of links) await Deno.stat(new URL(path, ROOT));
+  }
+});
