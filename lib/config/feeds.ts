@@ -15,7 +15,7 @@ export const FEEDS = "feeds";
 export const VARIABLE_NAMES: readonly string[] = [...SETTING_NAMES, FEEDS];
 
 /** What belongs to the whole connector: an entry of `feeds` cannot set it. */
-const SHARED: ReadonlySet<string> = new Set<keyof Settings>([
+export const SHARED_SETTINGS: ReadonlySet<string> = new Set<keyof Settings>([
   "s3BucketName",
   "s3Region",
   "s3Endpoint",
@@ -107,7 +107,9 @@ function toFeed(name: string, entry: Given = {}, variables: Given): Feed {
   const { schedule, ...values } = entry;
   const own = given(Object.keys(values), (key) => values[key]);
   for (const key of Object.keys(own)) {
-    if (SHARED.has(key)) throw wrong(`variable 'feeds', feed '${name}': '${key}' is the same for all feeds`);
+    if (SHARED_SETTINGS.has(key)) {
+      throw wrong(`variable 'feeds', feed '${name}': '${key}' is the same for all feeds`);
+    }
     if (!VARIABLE_NAMES.includes(key) || key === FEEDS) {
       throw wrong(`variable 'feeds', feed '${name}': there is no setting '${key}'`);
     }

@@ -4,4 +4,12 @@
  * @module
  */
 export { type RejectLimit, SETTING_NAMES, type Settings, settingsSchema } from "./settings.ts";
-export { type Feed, feedNamed, nearest, readFeeds, readSettings, VARIABLE_NAMES } from "./feeds.ts";
+export {
+  type Feed,
+  feedNamed,
+  nearest,
+  readFeeds,
+  readSettings,
+  SHARED_SETTINGS,
+  VARIABLE_NAMES,
+} from "./feeds.ts";

@@ -12,5 +12,5 @@ export {
   type ProjectConfig,
   readConfig,
 } from "./project_files.ts";
-export { closure, type Lock, megabytes, npmCache, readLock, splitId } from "./weight.ts";
+export { closure, type Lock, lockedId, megabytes, npmCache, readLock, splitId, weightOf } from "./weight.ts";
 export { PackageError, writePackage, type WrittenPackage } from "./write_package.ts";

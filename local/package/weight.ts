@@ -33,7 +33,14 @@ export function splitId(id: string): { name: string; version: string } {
   return { name: found[1]!, version: found[2]! };
 }
 
-/** Everything the named packages (`name@version`) consist of, themselves included, sorted. */
+/** The lock file's own id of a package, which names its peers too; undefined when it is not in there. */
+export function lockedId(lock: Lock, name: string, version: string): string | undefined {
+  const resolved = lock.specifiers[`npm:${name}@${version}`] ?? version;
+  const id = `${name}@${resolved}`;
+  return id in lock.npm ? id : undefined;
+}
+
+/** Everything the named packages (the lock file's ids) consist of, themselves included, sorted. */
 export function closure(lock: Lock, ids: readonly string[]): string[] {
   const byName = new Map<string, string[]>();
   for (const id of Object.keys(lock.npm)) {
@@ -60,6 +67,17 @@ export function closure(lock: Lock, ids: readonly string[]): string[] {
 export async function bytesInCache(cache: string, id: string): Promise<number | undefined> {
   const { name, version } = splitId(id);
   return await bytesOf(join(cache, "registry.npmjs.org", name, version));
+}
+
+/** Bytes of all these packages; undefined when one of them is not in the cache. */
+export async function weightOf(cache: string, ids: readonly string[]): Promise<number | undefined> {
+  let sum = 0;
+  for (const id of ids) {
+    const bytes = await bytesInCache(cache, id);
+    if (bytes === undefined) return undefined;
+    sum += bytes;
+  }
+  return sum;
 }
 
 /** Where Deno keeps npm packages on this machine. */

@@ -10,7 +10,7 @@ import {
   readConfig,
   tsconfigJson,
 } from "./project_files.ts";
-import { bytesInCache, closure, npmCache, readLock } from "./weight.ts";
+import { closure, lockedId, npmCache, readLock, weightOf } from "./weight.ts";
 
 /** What deployed code may lie in. */
 const DEPLOYED = ["workflows", "lib"] as const;
@@ -97,23 +97,15 @@ async function clear(out: string): Promise<void> {
 async function weigh(root: string, packages: readonly PinnedPackage[]) {
   const lock = await readLock(join(root, "deno.lock"));
   const cache = await npmCache();
-  const weights = new Map<string, number | undefined>();
-  const weightOf = async (ids: readonly string[]): Promise<number | undefined> => {
-    let sum = 0;
-    for (const id of ids) {
-      if (!weights.has(id)) weights.set(id, await bytesInCache(cache, id));
-      const bytes = weights.get(id);
-      if (bytes === undefined) return undefined;
-      sum += bytes;
-    }
-    return sum;
-  };
-  const inLock = packages.map(({ target, version }) => `${target}@${version}`).filter((id) => id in lock.npm);
-  const all = closure(lock, inLock);
+  const idOf = ({ target, version }: PinnedPackage) => lockedId(lock, target, version);
+  const all = closure(lock, packages.map(idOf).filter((id) => id !== undefined));
   const weighed = [];
   for (const used of packages) {
-    const id = `${used.target}@${used.version}`;
-    weighed.push({ ...used, weight: id in lock.npm ? await weightOf(closure(lock, [id])) : undefined });
+    const id = idOf(used);
+    weighed.push({
+      ...used,
+      weight: id === undefined ? undefined : await weightOf(cache, closure(lock, [id])),
+    });
   }
-  return { packages: weighed, totalWeight: await weightOf(all), totalParts: all.length };
+  return { packages: weighed, totalWeight: await weightOf(cache, all), totalParts: all.length };
 }
