@@ -68,6 +68,11 @@ export async function dependenciesPage(root: string): Promise<string> {
       continue;
     }
     const { version } = splitId(id);
+    if (name.startsWith("@types/")) {
+      // Nothing of them runs, and what they need in turn goes by the Deno that checks.
+      rows[kind].push([name, version, await licenceOf(cache, name, version), "-", "-", why]);
+      continue;
+    }
     const locked = lockedId(lock, name, version);
     if (locked === undefined) {
       throw new Error(`deno.lock doesn't have '${id}'; run the tests, then this again`);
