@@ -6,6 +6,7 @@ import { type IngestPorts, type IngestState, ingestState } from "../lib/ingest/m
 import { readMappingFile } from "../lib/mapping/mod.ts";
 import { readS3Secret, S3DataSource } from "../lib/s3/mod.ts";
 import { VersoriKVAdapter } from "../lib/state/mod.ts";
+import { CUSTOM_RESOLVERS } from "./custom_resolvers.ts";
 
 /** The systems this project is linked to on the platform, by the names `versori.yaml` declares. */
 export const FLUENT = "fluent_commerce";
@@ -48,6 +49,7 @@ export async function wire(ctx: Context<unknown>): Promise<Parts> {
           });
         },
         loadMapping: readMappingFile,
+        customResolvers: CUSTOM_RESOLVERS,
         clock: systemClock,
         random: Math.random,
         log: ctx.log,

@@ -8,6 +8,7 @@ import { type Preview, preview as inspectOnly } from "../../lib/ingest/mod.ts";
 import { readMappingFile } from "../../lib/mapping/mod.ts";
 import { S3DataSource } from "../../lib/s3/mod.ts";
 import { MemoryKVStore } from "../../lib/state/mod.ts";
+import { CUSTOM_RESOLVERS } from "../../workflows/custom_resolvers.ts";
 import { startS3InWorker } from "../s3/mod.ts";
 import { s3Access } from "./access.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -106,6 +107,7 @@ async function previewIn(
         throw new ConfigError("A preview has no Fluent");
       },
       loadMapping: readMappingFile,
+      customResolvers: CUSTOM_RESOLVERS,
       clock: systemClock,
       random: Math.random,
       log: silentLogger,
