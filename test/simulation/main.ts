@@ -1,6 +1,6 @@
 /**
  * Runs simulated worlds: `deno task simulate --seed N` one of them, with everything that happened in it;
- * `--worlds N` many, from `--from`.
+ * `--worlds N` many, from seed `--from` on, with `--first` only up to the first that breaks a promise.
  *
  * @module
  */
@@ -8,7 +8,12 @@ import { parseArgs } from "node:util";
 import { runSeed } from "./seeded_world.ts";
 
 const { values } = parseArgs({
-  options: { seed: { type: "string" }, worlds: { type: "string" }, from: { type: "string" } },
+  options: {
+    seed: { type: "string" },
+    worlds: { type: "string" },
+    from: { type: "string" },
+    first: { type: "boolean" },
+  },
 });
 if (values.seed !== undefined) {
   const { violations, errors, log, effects } = await runSeed(Number(values.seed));
@@ -30,6 +35,7 @@ for (let seed = from; seed < from + worlds; seed++) {
   failed++;
   console.log(`deno task simulate --seed ${seed}`);
   for (const violation of report.violations.slice(0, 5)) console.log(`  ${violation}`);
+  if (values.first) break;
 }
 const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
 console.log(`${worlds} worlds, ${effects} effects, ${failed} with violations, ${seconds} s`);
