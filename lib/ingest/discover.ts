@@ -2,6 +2,7 @@ import { ConnectorError, glob } from "../base/mod.ts";
 import type { Trigger } from "../jobs/mod.ts";
 import type { FileMetadata } from "../s3/mod.ts";
 import type { IngestFile, LedgerEntry } from "../state/mod.ts";
+import { isArriving, isUnfinishedName } from "./arrival.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import { type IngestRequest, jobIdOf } from "./request.ts";
 
@@ -30,9 +31,10 @@ export interface Discovered {
   readonly jobId: string;
   /**
    * `started`: a run was started. `resumed`: a run of an earlier job goes on. `running`: one is at it. `ingested`: this
-   * version was delivered before. `held`: a guard stopped it, and nobody has forced it.
+   * version was delivered before, by that job. `held`: a guard stopped it, and nobody has forced it. `arriving`: it may
+   * not be whole yet, and is left to a later look.
    */
-  readonly decision: "started" | "resumed" | "running" | "ingested" | "held";
+  readonly decision: "started" | "resumed" | "running" | "ingested" | "held" | "arriving";
 }
 
 export interface Discovery {
@@ -65,6 +67,10 @@ export async function discover(
   let begun = 0;
   for (const metadata of found) {
     if ((maxFiles > 0 && begun >= maxFiles) || ports.clock.now() >= endsAt) return { files, complete: false };
+    if (options.key === undefined && await isArriving(metadata, settings, ports)) {
+      files.push({ key: metadata.key, jobId: "", decision: "arriving" });
+      continue;
+    }
     const file = toIngestFile(ports.store.bucket, metadata);
     const discovered = await decide(file, options, settings, ports, state, start);
     if (discovered.decision === "started" || discovered.decision === "resumed") begun++;
@@ -96,7 +102,9 @@ async function findFiles(
   for await (
     const file of ports.store.listObjects({ prefix: options.prefix ?? settings.s3Prefix, ...signal })
   ) {
-    if (!file.key.endsWith("/") && matches(file.name) && owned(file.key)) found.push(file);
+    const isMarker = settings.doneMarkerSuffix !== "" && file.name.endsWith(settings.doneMarkerSuffix);
+    if (file.key.endsWith("/") || isMarker || isUnfinishedName(file.name, settings)) continue;
+    if (matches(file.name) && owned(file.key)) found.push(file);
   }
   return found.sort((a, b) =>
     a.lastModified.getTime() - b.lastModified.getTime() || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
