@@ -74,6 +74,7 @@ async function objectStore(ctx: Context<unknown>, settings: Settings): Promise<S
       ...keys,
       region: settings.s3Region,
       bucket: settings.s3BucketName,
+      conditionalPut: settings.s3ConditionalPut === "yes",
       ...(settings.s3Endpoint ? { endpoint: settings.s3Endpoint } : {}),
     },
   }, ctx.log);

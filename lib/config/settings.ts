@@ -66,6 +66,7 @@ export const settingsSchema = z.object({
   s3BucketName: text(),
   s3Region: text().default("us-east-1"),
   s3Endpoint: z.union([z.literal(""), z.url({ protocol: /^https?$/ })]).default(""),
+  s3ConditionalPut: z.enum(["yes", "no"]).default("no"),
   s3Prefix: prefix().default("inventory/incoming/"),
   s3ArchivePrefix: prefix().default("inventory/archive/"),
   s3ReportPrefix: prefix().default("inventory/reports/"),

@@ -57,6 +57,7 @@ async function tryOut({ file, find, replace }: Mutant): Promise<string | undefin
       "--fail-fast",
       "test/state",
       "test/ingest/pipeline_test.ts",
+      "test/ingest/feed_turn_test.ts",
     ]);
     return tested.ok ? undefined : "tests of state and flow";
   } finally {
