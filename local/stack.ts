@@ -42,6 +42,8 @@ export interface StackOptions {
   readonly schedules: boolean;
   /** Whether durable runs are worked on; default true. */
   readonly workers?: boolean | undefined;
+  /** How long a request's body may take, in milliseconds; default the platform's. */
+  readonly bodyTimeoutMs?: number | undefined;
   readonly log: {
     readonly level: "debug" | "info" | "warn" | "error";
     readonly format: "json" | "pretty";
@@ -78,6 +80,8 @@ const LOCAL_S3_KEYS = { accessKeyId: "local", secretAccessKey: "local-secret-key
 const LOCAL_API_KEY = "local-api-key";
 const LOCAL_PAGE_USER = { username: "local", password: "local-password" };
 const LOCAL_RETAILER = 1;
+/** Largest body of a webhook. */
+const BODY_LIMIT_BYTES = 32 * 1024 * 1024;
 
 /** Starts everything on this machine. What was under way when an earlier process was killed goes on. */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -112,6 +116,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       variables,
       roles: { scheduler: options.schedules, worker: options.workers ?? true },
       log: options.log,
+      // Beyond what `payloadLimitBytes` allows, so that it is the connector that says what is too large.
+      options: {
+        requestBodyLimitBytes: BODY_LIMIT_BYTES,
+        ...(options.bodyTimeoutMs === undefined ? {} : { requestBodyTimeoutMs: options.bodyTimeoutMs }),
+      },
     });
     const platform = localPlatform(await main());
     stops.push(() => platform.stop());

@@ -1,4 +1,5 @@
 import type { Context } from "@versori/run";
+import type { z } from "zod";
 import { ConnectorError, messageOf } from "../lib/base/mod.ts";
 
 /** What a webhook's task gives back: a status and a JSON body. */
@@ -12,15 +13,38 @@ export function problem(status: number, code: string, title: string, detail: str
   return { status, body: { type: "about:blank", status, code, title, detail } };
 }
 
+/** Refusals whose cause is the request, by the error's code. */
+const REFUSALS: Readonly<Record<string, readonly [status: number, title: string]>> = {
+  "job-id-invalid": [400, "Invalid job id"],
+  "request-invalid": [400, "Invalid request"],
+  "query-invalid": [400, "Invalid request"],
+  "cursor-invalid": [400, "Invalid cursor"],
+  "payload-invalid": [400, "Invalid payload"],
+  "idempotency-key-invalid": [400, "Invalid Idempotency-Key"],
+  "file-not-found": [404, "Not found"],
+  "job-unknown": [404, "Not found"],
+  "feed-unknown": [404, "Not found"],
+  "job-running": [409, "Not possible now"],
+  "job-over": [409, "Not possible any more"],
+  "job-not-held": [409, "Not possible"],
+  "job-has-no-file": [409, "Not possible"],
+  "not-forcible": [409, "Not possible"],
+  "nothing-to-replay": [409, "Not possible"],
+  "file-gone": [409, "Not possible any more"],
+  "file-changed": [409, "Not possible any more"],
+  "report-gone": [409, "Not possible any more"],
+  "payload-too-large": [413, "Payload too large"],
+  "payload-type-unknown": [415, "Unsupported content type"],
+  "idempotency-key-reused": [422, "Idempotency-Key was used before"],
+};
+
 /** What the caller is told of a failure: what to do about it, never a stack. */
 export function problemOf(error: unknown): Answer {
   if (!(error instanceof ConnectorError)) {
     return problem(500, "unexpected", "Unexpected failure", "The request failed; the log says why");
   }
-  if (["file-not-found", "job-unknown", "feed-unknown"].includes(error.code)) {
-    return problem(404, error.code, "Not found", messageOf(error));
-  }
-  if (error.code === "job-id-invalid") return problem(400, error.code, "Invalid job id", messageOf(error));
+  const refusal = REFUSALS[error.code];
+  if (refusal) return problem(refusal[0], error.code, refusal[1], messageOf(error));
   const status = error.retry === "later" ? 503 : 500;
   return problem(
     status,
@@ -30,11 +54,66 @@ export function problemOf(error: unknown): Answer {
   );
 }
 
+/** Does a webhook's work; whatever goes wrong becomes an answer, and what nobody foresaw is in the log. */
+export async function answering(ctx: Context<unknown>, work: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await work();
+  } catch (error) {
+    const answer = problemOf(error);
+    if (answer.status >= 500) {
+      const stack = error instanceof Error && !(error instanceof ConnectorError)
+        ? { stack: error.stack }
+        : {};
+      ctx.log.error("request failed", { error: messageOf(error), status: answer.status, ...stack });
+    }
+    return answer;
+  }
+}
+
 /** Turns the last task's answer into the HTTP response. */
 export function respond(ctx: Context<unknown>): Response {
   const { status, body } = ctx.data as Answer;
   return new Response(JSON.stringify(body), {
     status,
-    headers: { "content-type": status < 400 ? "application/json" : "application/problem+json" },
+    headers: {
+      "content-type": status < 400 ? "application/json" : "application/problem+json",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+    },
   });
+}
+
+/**
+ * What the caller asks for: the parameters of the URL, and the members of a JSON body where the webhook takes one.
+ *
+ * @throws ConnectorError `request-invalid`
+ */
+export function readRequest<S extends z.ZodType>(ctx: Context<unknown>, schema: S): z.output<S> {
+  const asked: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(ctx.request()?.query ?? {})) {
+    if (typeof value !== "string") throw invalid(`${name.slice(0, 60)}: expected it once`);
+    asked[name] = value;
+  }
+  const body = ctx.data;
+  if (body !== undefined && body !== null) {
+    if (typeof body !== "object" || Array.isArray(body)) throw invalid("body: expected a JSON object");
+    Object.assign(asked, body);
+  }
+  const parsed = schema.safeParse(asked);
+  if (parsed.success) return parsed.data;
+  throw invalid(
+    parsed.error.issues.slice(0, 5).map((issue) =>
+      `${issue.path.join(".").slice(0, 60) || "request"}: ${issue.message.slice(0, 200)}`
+    ).join("; "),
+  );
+}
+
+/** A header of the call, if it is there once. */
+export function headerOf(ctx: Context<unknown>, name: string): string | undefined {
+  const value = ctx.request()?.headers[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+function invalid(detail: string): ConnectorError {
+  return new ConnectorError(detail, { code: "request-invalid", retry: "never" });
 }

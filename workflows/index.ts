@@ -4,10 +4,15 @@
  * @module
  */
 import { durable } from "@versori/run";
+import { apiDocs } from "./api_docs.ts";
 import { dailyInventory } from "./daily_inventory.ts";
 import { feedSchedules } from "./feed_schedules.ts";
 import { ingestFile } from "./ingest_file.ts";
 import { inventoryAdhoc } from "./inventory_adhoc.ts";
+import { inventoryPayload } from "./inventory_payload.ts";
+import { jobActions } from "./job_actions.ts";
+import { jobHistory } from "./job_history.ts";
+import { jobRows } from "./job_rows.ts";
 import { jobStatus } from "./job_status.ts";
 import { jobsDashboard } from "./jobs_dashboard.ts";
 
@@ -16,8 +21,13 @@ export const WORKFLOWS = [
   dailyInventory,
   feedSchedules,
   inventoryAdhoc,
+  inventoryPayload,
   ingestFile,
   jobStatus,
+  jobHistory,
+  jobRows,
+  jobActions,
+  apiDocs,
   jobsDashboard,
 ];
 

@@ -1,33 +1,19 @@
 import { fn, webhook } from "@versori/run";
-import { ConnectorError } from "../lib/base/mod.ts";
-import { checkJobId, JobTracker } from "../lib/jobs/mod.ts";
-import { type Answer, problemOf, respond } from "./_answers.ts";
+import { systemClock } from "../lib/base/mod.ts";
+import { documentOf, JobTracker } from "../lib/jobs/mod.ts";
+import { jobStatusRequest } from "./_api.ts";
+import { type Answer, answering, readRequest, respond } from "./_answers.ts";
 import { stateOf, WEBHOOKS } from "./_wiring.ts";
 
-/** Answers where one job stands: `GET ?jobId=…`, or `POST {"jobId": "…"}`. */
+/** Answers where one job stands, also while it runs: `GET ?jobId=…`, or `POST {"jobId": "…"}`. */
 export const jobStatus = webhook("job-status", {
   response: { mode: "sync", onSuccess: respond },
   connection: WEBHOOKS,
 }).then(
-  fn("read-job", async (ctx): Promise<Answer> => {
-    try {
-      const jobId = ctx.request()?.query["jobId"] ?? fromBody(ctx.data);
-      checkJobId(jobId);
-      const job = await new JobTracker(stateOf(ctx), ctx.log).getJob(jobId);
-      if (!job) {
-        throw new ConnectorError(`There is no job '${jobId}': it was never created, or it has expired`, {
-          code: "job-unknown",
-          retry: "never",
-        });
-      }
-      const { v: _version, errorStack: _stack, ...shown } = job;
-      return { status: 200, body: shown };
-    } catch (error) {
-      return problemOf(error);
-    }
-  }),
+  fn("read-job", (ctx): Promise<Answer> =>
+    answering(ctx, async () => {
+      const { jobId } = readRequest(ctx, jobStatusRequest);
+      const job = await new JobTracker(stateOf(ctx), ctx.log).findJob(jobId);
+      return { status: 200, body: documentOf(job, systemClock.now()) };
+    })),
 );
-
-function fromBody(body: unknown): unknown {
-  return typeof body === "object" && body !== null && "jobId" in body ? body.jobId : undefined;
-}

@@ -98,6 +98,7 @@ export const settingsSchema = z.object({
   pollTimeoutMinutes: decimal(0.001, 1_440).default(60),
   stallTimeoutMinutes: decimal(0.001, 1_440).default(30),
   sliceSeconds: decimal(0.1, 60).default(20),
+  payloadLimitBytes: whole(1, 100 * 1024 * 1024).default(5 * 1024 * 1024),
   jobTtlSeconds: whole(0, 10 * 365 * 86_400).default(604_800),
   expectedBy: timeOfDay().default(""),
   alertRejectLimit: rejectLimit().default({ kind: "percent", value: 1 }),

@@ -61,7 +61,8 @@ async function copyToArchive(work: Work): Promise<boolean> {
 /** Folders below the input prefix are mirrored below the archive prefix. */
 function archiveKey(work: Work): string {
   const { s3Prefix, s3ArchivePrefix } = work.settings;
-  const { key } = work.request.file;
+  const { file: { key }, as } = work.request;
+  if (as) return s3ArchivePrefix + as.name;
   return s3ArchivePrefix + (key.startsWith(s3Prefix) ? key.slice(s3Prefix.length) : key);
 }
 

@@ -19,6 +19,12 @@ export interface DiscoverOptions {
   readonly maxFiles?: number | undefined;
   readonly force?: { readonly by: string; readonly reason: string } | undefined;
   readonly dryRun?: boolean | undefined;
+  /** What the caller calls the job. */
+  readonly reference?: string | undefined;
+  /** The job that is repeated. */
+  readonly parent?: IngestRequest["parent"];
+  /** How a file made by the connector is to be taken. */
+  readonly as?: IngestRequest["as"];
   /** Whether a file below the prefix may be taken: another feed's may lie there too. Default: all may. */
   readonly owned?: ((key: string) => boolean) | undefined;
   /** Longest time to work, in milliseconds. Default {@link BUDGET_MS}. */
@@ -128,6 +134,9 @@ async function decide(
     triggeredBy,
     dryRun,
     ...(force ? { force } : {}),
+    ...(options.reference === undefined ? {} : { reference: options.reference }),
+    ...(options.parent ? { parent: options.parent } : {}),
+    ...(options.as ? { as: options.as } : {}),
   });
   if (options.dryRun) {
     const jobId = `dry-${jobIdOf(file, 1).slice(4)}-${ports.clock.now().toString(36)}`;
@@ -136,7 +145,10 @@ async function decide(
     return { key: file.key, jobId, decision: "started" };
   }
   const entry = await state.ledger.getFile(file);
-  const verdict = await judge(entry, ports, state, force !== undefined);
+  const verdict = await judge(entry, ports, state, {
+    forced: force !== undefined,
+    made: options.as !== undefined,
+  });
   if (verdict.kind === "leave") {
     return { key: file.key, jobId: entry?.jobId ?? "", decision: verdict.decision };
   }
@@ -163,7 +175,7 @@ async function judge(
   entry: LedgerEntry | undefined,
   ports: IngestPorts,
   state: IngestState,
-  forced: boolean,
+  { forced, made }: { readonly forced: boolean; readonly made: boolean },
 ): Promise<Verdict> {
   if (!entry) return { kind: "new" };
   switch (entry.status) {
@@ -181,17 +193,20 @@ async function judge(
     case "completed":
     case "completed_with_errors":
     case "cancelled":
-      return forced ? { kind: "new" } : { kind: "leave", decision: "ingested" };
+      // A file the connector made stands for one request: force lets it pass the guards, not go twice.
+      return forced && !made ? { kind: "new" } : { kind: "leave", decision: "ingested" };
   }
 }
 
 async function createJob(state: IngestState, request: IngestRequest): Promise<void> {
   await state.tracker.createJob(request.jobId, {
     triggeredBy: request.triggeredBy,
+    reference: request.reference,
+    parent: request.parent,
     stage: "queued",
     message: "Queued",
     details: {
-      file: { key: request.file.key, size: request.file.size, etag: request.file.etag },
+      file: request.file,
       feed: request.feed,
       dryRun: request.dryRun,
     },

@@ -39,6 +39,7 @@ export async function inspect(work: Work): Promise<StepOutcome> {
   const { read, sendable, rejected, superseded } = manifest.rows;
   await work.save({
     sha256: manifest.sha256,
+    mapping: { name: manifest.mapping.name, version: manifest.mapping.version },
     rows: { ...run.rows, read, sendable, rejected, superseded, unconfirmed: sendable },
     batches: { total: manifest.batches.length, sent: 0, resent: 0 },
     ...(held && !forced ? { heldBecause: held } : {}),
@@ -75,8 +76,8 @@ async function inspectFile(work: Work): Promise<Manifest> {
   const first = await openSource(work, original);
   const head = await readHead(first, hash);
   const declared = {
-    ...(settings.csvEncoding === "auto" ? {} : { encoding: settings.csvEncoding }),
-    ...(settings.csvDelimiter === "auto" ? {} : { delimiter: settings.csvDelimiter }),
+    ...declaredAs("encoding", request.as?.encoding ?? settings.csvEncoding),
+    ...declaredAs("delimiter", request.as?.delimiter ?? settings.csvDelimiter),
   };
   const held = (because: Omit<HeldBecause, "forcible"> & { forcible?: boolean }) => ({
     code: because.code,
@@ -199,6 +200,11 @@ async function inspectFile(work: Work): Promise<Manifest> {
     batchSize,
     batches,
   };
+}
+
+/** What is declared of a file, unless it is to be found out. */
+function declaredAs<N extends string>(name: N, value: string): { [n in N]?: string } {
+  return value === "auto" ? {} : { [name]: value } as { [n in N]?: string };
 }
 
 /** The rows below the header, one after the other. */

@@ -13,6 +13,16 @@ export {
   type FeedsOptions,
   problemOfFeeds,
 } from "./discover_feeds.ts";
+export {
+  type ActionOptions,
+  type ActionPlan,
+  type ActionResult,
+  actOnJob,
+  JOB_ACTIONS,
+  type JobAction,
+} from "./actions.ts";
+export { type JobRow, jobRowSchema, type JobRowsPage, type JobRowsQuery, listJobRows } from "./job_rows.ts";
+export { ingestPayload, type Payload, type StagedPayload } from "./payload.ts";
 export { FeedSchedules, LOOK_EVERY_MINUTES } from "./feed_schedules.ts";
 export { type IngestRequest, ingestRequestSchema, jobIdOf } from "./request.ts";
 export { observedSlice } from "./observed_slice.ts";

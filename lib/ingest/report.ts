@@ -26,8 +26,7 @@ export async function report(work: Work): Promise<StepOutcome> {
   const { failedCsv, failedJsonl, ...always } = reportKeys(
     settings.s3ReportPrefix,
     settings.s3Prefix,
-    request.file.key,
-    request.jobId,
+    request,
   );
   const anyFailed = work.run.rows.failed > 0;
   const reports = anyFailed ? { ...always, failedCsv, failedJsonl } : always;
@@ -89,8 +88,9 @@ function confirmationOf({ run }: Work): { confirmation?: "row" | "batch" | "mixe
 }
 
 /** Where a job's reports go: beside those of its file, named by the job. */
-function reportKeys(reportPrefix: string, inputPrefix: string, key: string, jobId: string) {
-  const relative = key.startsWith(inputPrefix) ? key.slice(inputPrefix.length) : key;
+function reportKeys(reportPrefix: string, inputPrefix: string, { file, as, jobId }: Work["request"]) {
+  const { key } = file;
+  const relative = as?.name ?? (key.startsWith(inputPrefix) ? key.slice(inputPrefix.length) : key);
   const folder = `${reportPrefix}${relative}/${jobId}/`;
   return {
     summary: `${folder}summary.json`,

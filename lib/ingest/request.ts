@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TRIGGERS } from "../jobs/mod.ts";
+import { RELATIONS, TRIGGERS } from "../jobs/mod.ts";
 import { fileId, ingestFileSchema } from "../state/mod.ts";
 
 /** What a durable run is started with: everything that doesn't change while it works. */
@@ -13,6 +13,18 @@ export const ingestRequestSchema = z.object({
   dryRun: z.boolean().default(false),
   /** Set when somebody wants a file sent although a guard would hold it: who, and why. */
   force: z.object({ by: z.string(), reason: z.string() }).optional(),
+  /** What the caller calls the job. */
+  reference: z.string().optional(),
+  /** The job this one repeats. */
+  parent: z.object({ jobId: z.string(), relation: z.enum(RELATIONS) }).optional(),
+  /** How a file made by the connector is to be taken. */
+  as: z.object({
+    /** Its path below the archive and report prefixes. */
+    name: z.string(),
+    /** Instead of `csvEncoding` and `csvDelimiter`, which are about files from elsewhere. */
+    encoding: z.string().optional(),
+    delimiter: z.string().optional(),
+  }).optional(),
 });
 export type IngestRequest = z.output<typeof ingestRequestSchema>;
 

@@ -12,6 +12,7 @@ import {
 import { errorFields } from "../telemetry/mod.ts";
 import { archive } from "./archive.ts";
 import { NO_ROWS } from "./books.ts";
+import { forgetCancel, JobCancelled } from "./cancel.ts";
 import { confirm } from "./confirm.ts";
 import { deliver } from "./deliver.ts";
 import { inspect } from "./inspect.ts";
@@ -45,6 +46,9 @@ const LOOK_AGAIN_MS = 15_000;
  * and the time a claim is believed. The feed's next file waits for it.
  */
 const IN_FLIGHT_MS = 35_000;
+
+/** Expired jobs removed at the end of each job. */
+const SWEPT_PER_JOB = 5;
 
 /** The connector's state over its key-value store. */
 export function ingestState(ports: IngestPorts, settings: Settings, claimTimes?: ClaimTimes): IngestState {
@@ -88,8 +92,10 @@ export async function runSlice(
   const { claim } = acquired;
   const job = await state.tracker.createJob(jobId, {
     triggeredBy: request.triggeredBy,
+    reference: request.reference,
+    parent: request.parent,
     stage: "queued",
-    details: { file: { key: request.file.key, size: request.file.size, etag: request.file.etag } },
+    details: { file: request.file, feed: request.feed },
   });
   if (isTerminal(job.status)) {
     await claim.release();
@@ -102,6 +108,7 @@ export async function runSlice(
     stateOver: (own) => ({ ...ingestState(own, settings), claims: state.claims }),
     owner,
     claim,
+    reopened: job.reopened,
     run: await placeOf(request, settings, ports, job.status),
   });
   try {
@@ -110,6 +117,7 @@ export async function runSlice(
       slices: work.run.slices + 1,
       ...(claim.disturbed ? { disturbedAt: now } : {}),
     });
+    await work.checkCancelled();
     if (!request.dryRun) await state.feeds.enter(request.feed, jobId, request.file);
     const outcome = await steps(work);
     if (outcome.kind === "unfinished") {
@@ -163,6 +171,7 @@ async function placeOf(
     fluentJobClosed: false,
     stalls: 0,
     slices: 0,
+    retries: 0,
     spent: {},
   };
 }
@@ -231,7 +240,17 @@ async function finish(work: Work): Promise<JobStatus> {
   if (job && !isTerminal(job.status)) {
     await state.tracker.markCompleted(request.jobId, work.facts(), { status, message: finalMessage(work) });
   }
+  await clearAway(work);
   return status;
+}
+
+/** Every job that ends clears away a few whose time is over, so that none are left however many there are. */
+async function clearAway({ ports, state }: Work): Promise<void> {
+  try {
+    await state.tracker.sweep(SWEPT_PER_JOB);
+  } catch (error) {
+    ports.log.warn("expired jobs could not be removed", errorFields(error));
+  }
 }
 
 /** Writes where the file stands and lets the feed's next file pass. A dry run has no place in the ledger. */
@@ -246,10 +265,27 @@ async function leave(work: Work, status: JobStatus | "unfinished"): Promise<void
   await state.feeds.leave(request.feed, request.jobId, coolMs);
 }
 
+/** Ends a job somebody has stopped. What was sent stays sent, and is in its counts. */
+async function afterCancel(work: Work, { by }: JobCancelled): Promise<SliceOutcome> {
+  const { ports, state, request } = work;
+  await work.save({});
+  await leave(work, "cancelled");
+  const { sent, total } = work.run.batches;
+  const message = `Cancelled by ${by}: ` +
+    (sent === 0
+      ? "nothing was sent"
+      : `${sent} of ${total} batches were sent before, and are not taken back`);
+  await state.tracker.markCompleted(request.jobId, work.facts(), { status: "cancelled", message });
+  await forgetCancel(ports.kv, request.jobId);
+  await work.claim.release();
+  return { kind: "finished", status: "cancelled" };
+}
+
 /** Decides what a failure means: somebody else's job, a pause, or the end. */
 async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
   const { ports, state, request } = work;
   if (error instanceof ClaimLost) return { kind: "not-ours", afterMs: LOOK_AGAIN_MS };
+  if (error instanceof JobCancelled) return await afterCancel(work, error);
   if (ports.signal?.aborted) throw error;
   const now = ports.clock.now();
   const since = Date.parse(work.run.stalledSince ?? "") || now;
@@ -259,7 +295,11 @@ async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
   const must = work.run.removingSource === true;
   if (passing && (must || now - since < patienceMs)) {
     const stalls = work.run.stalls + 1;
-    await work.save({ stalls, stalledSince: new Date(since).toISOString() });
+    await work.save({
+      stalls,
+      stalledSince: new Date(since).toISOString(),
+      retries: work.run.retries + 1,
+    });
     const backoffMs = Math.min(1_000 * 2 ** Math.min(stalls - 1, 10), MAX_PAUSE_MS);
     const afterMs = Math.max(error.retryAfterMs ?? 0, backoffMs);
     ports.log.warn("slice stopped by a passing failure", {

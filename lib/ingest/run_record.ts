@@ -29,6 +29,10 @@ export const runRecordSchema = z.object({
   confirmingSince: z.string().optional(),
   /** Slices in a row that ended with an error and without progress. */
   stalls: count,
+  /** Slices that ended with an error that passed, in all. */
+  retries: count.default(0),
+  /** The mapping the file was read with. */
+  mapping: z.object({ name: z.string(), version: z.string() }).optional(),
   /** ISO 8601: when the first of them ended. */
   stalledSince: z.string().optional(),
   /** ISO 8601: since when Fluent has been asked for batches whose answers were lost. */

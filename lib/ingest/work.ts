@@ -2,6 +2,7 @@ import { ConnectorError } from "../base/mod.ts";
 import type { Settings } from "../config/mod.ts";
 import { isTerminal, type JobUpdate } from "../jobs/mod.ts";
 import type { Claim, Owner } from "../state/mod.ts";
+import { checkCancelled, JobCancelled } from "./cancel.ts";
 import { guardedPorts } from "./guarded_ports.ts";
 import type { IngestPorts, IngestState } from "./ports.ts";
 import type { IngestRequest } from "./request.ts";
@@ -44,10 +45,13 @@ export class Work {
   readonly ports: IngestPorts;
   readonly state: IngestState;
   readonly owner: Owner;
-  readonly claim: Claim;
+import type { Claim, Owner } from "../state/mod.ts";
+import { checkCancelled } from "./cancel.ts";
+import { guardedPorts } from "./guarded_ports.ts";
   run: RunRecord;
   readonly #endsAt: number;
   #claimSeenAt: number;
+  #cancelled = false;
   #checking: Promise<void> | undefined;
   #progressAt = 0;
   #saving: Promise<void> = Promise.resolve();
@@ -59,7 +63,9 @@ export class Work {
     /** The connector's state over the ports the slice changes things through. */
     stateOver: (ports: IngestPorts) => IngestState;
     owner: Owner;
-    claim: Claim;
+import type { Claim, Owner } from "../state/mod.ts";
+import { checkCancelled } from "./cancel.ts";
+import { guardedPorts } from "./guarded_ports.ts";
     run: RunRecord;
   }) {
     this.request = init.request;
@@ -67,7 +73,9 @@ export class Work {
     this.ports = guardedPorts(init.ports, () => this.#trusted());
     this.state = init.stateOver(this.ports);
     this.owner = init.owner;
-    this.claim = init.claim;
+import type { Claim, Owner } from "../state/mod.ts";
+import { checkCancelled } from "./cancel.ts";
+import { guardedPorts } from "./guarded_ports.ts";
     this.run = init.run;
     const now = init.ports.clock.now();
     this.#endsAt = now + init.settings.sliceSeconds * 1_000;
@@ -139,6 +147,24 @@ export class Work {
     const askedAt = this.ports.clock.now();
     if (!(await this.claim.renew())) throw new ClaimLost(this.request.jobId);
     this.#claimSeenAt = askedAt;
+    await this.checkCancelled();
+  }
+
+  /**
+   * Stops a job that was cancelled, as long as there is something left to stop.
+   *
+   * @throws JobCancelled
+   */
+  async checkCancelled(): Promise<void> {
+    const { step } = this.run;
+    if (this.#cancelled || step === "report" || step === "archive" || step === "done") return;
+    try {
+      await checkCancelled(this.ports.kv, this.request.jobId, this.reopened);
+    } catch (error) {
+      // What ends the job has still to be written.
+      if (error instanceof JobCancelled) this.#cancelled = true;
+      throw error;
+    }
   }
 
   /** Stores the run's numbers and shows them in the job; at most every half second unless `now`. */
@@ -160,18 +186,16 @@ export class Work {
   facts(): Record<string, unknown> {
     const { run, request } = this;
     return {
-      file: {
-        key: request.file.key,
-        size: request.file.size,
-        etag: request.file.etag,
-        sha256: run.sha256 ?? null,
-      },
+      file: { ...request.file, sha256: run.sha256 ?? null },
       feed: request.feed,
       dryRun: request.dryRun,
       rows: run.rows,
       batches: run.batches,
       fluentJobs: run.fluentJobs,
       spent: run.spent,
+      retries: run.retries,
+      ...(request.as ? { as: request.as } : {}),
+      ...(run.mapping ? { mapping: run.mapping } : {}),
       // Said either way: details are merged, and a released file must not look held any more.
       heldBecause: run.heldBecause ?? null,
       ...(run.reports ? { reports: run.reports } : {}),

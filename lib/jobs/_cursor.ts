@@ -13,12 +13,12 @@ const cursorSchema = z.object({
   list: z.number().int().min(0).max(1_000),
   after: z.string().max(512).optional(),
   /** Jobs that were read but not given yet. */
-  carried: z.array(z.string().max(128)).max(300),
+  carried: z.array(z.string().max(128)).max(100),
 });
 export type Cursor = Omit<z.output<typeof cursorSchema>, "v" | "of">;
 
 /** Longest cursor read, in characters. */
-export const MAX_CURSOR_CHARS = 65_536;
+export const MAX_CURSOR_CHARS = 16_384;
 
 /** A short name for a question: a cursor of another one is refused. */
 export function questionId(question: unknown): string {

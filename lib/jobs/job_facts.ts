@@ -37,11 +37,20 @@ export const jobFactsSchema = z.object({
   fluentJobs: z.array(z.string()).default([]),
   /** Slices that were stopped by a failure which passed. */
   retries: count,
+  /** How a file made by the connector is taken. */
+  as: z.object({ name: z.string(), encoding: z.string().optional(), delimiter: z.string().optional() })
+    .optional(),
   mapping: z.object({ name: z.string(), version: z.string() }).optional(),
   heldBecause: z.object({ code: z.string(), message: z.string(), forcible: z.boolean().optional() })
     .nullish(),
   forced: z.object({ by: z.string(), reason: z.string() }).optional(),
-  reports: z.object({ summary: z.string(), rejectsCsv: z.string(), rejectsJsonl: z.string() }).optional(),
+  reports: z.object({
+    summary: z.string(),
+    rejectsCsv: z.string(),
+    rejectsJsonl: z.string(),
+    failedCsv: z.string().optional(),
+    failedJsonl: z.string().optional(),
+  }).optional(),
   archivedAs: z.string().optional(),
   /** Milliseconds worked on each stage. */
   spent: z.record(z.string(), z.number()).default({}),

@@ -242,7 +242,7 @@ function resumeAt(
     return {
       list,
       ...(after === undefined ? {} : { after }),
-      carried: carried.slice(0, 300).map(({ job }) => job.jobId),
+      carried: carried.slice(0, 100).map(({ job }) => job.jobId),
     };
   }
   return { ...unread, carried: [] };

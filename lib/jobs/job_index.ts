@@ -11,8 +11,6 @@ const BROKEN_AFTER_MS = 60_000;
 const MOST_REPAIRS = 20;
 /** Pages of jobs without an index that one step of the backfill takes. */
 const BACKFILL_PAGES = 2;
-/** Entries one sweep removes at most: it shares the time of whoever called it. */
-const MOST_SWEPT = 200;
 /** Days one sweep looks at, at most. */
 const MOST_DAYS = 10;
 
@@ -124,9 +122,10 @@ export class JobIndex {
    * Removes jobs whose time is over, with their entries. Does a little at a time: it is called along with other work.
    *
    * @param ttlSeconds how long a job lives at least after its creation
+   * @param most jobs removed at most
    * @returns how many were removed
    */
-  async sweep(ttlSeconds: number): Promise<number> {
+  async sweep(ttlSeconds: number, most: number): Promise<number> {
     if (ttlSeconds === 0) return 0;
     const state = await readRecord(this.#kv, STATE, stateSchema);
     if (!state) return 0;
@@ -136,13 +135,13 @@ export class JobIndex {
     let emptyThrough: string | undefined;
     let allEmpty = true;
     let day = state.firstDay;
-    for (let days = 0; day <= last && days < MOST_DAYS && removed < MOST_SWEPT; days++, day = nextDay(day)) {
+    for (let days = 0; day <= last && days < MOST_DAYS && removed < most; days++, day = nextDay(day)) {
       let left = 0;
       for await (const { key, value } of this.#kv.list(dayPrefix(day))) {
         const entry = this.entry(key, value);
         const over = entry === undefined ||
           (entry.expiresAt !== undefined && Date.parse(entry.expiresAt) <= now);
-        if (!over || removed >= MOST_SWEPT) {
+        if (!over || removed >= most) {
           left++;
           continue;
         }

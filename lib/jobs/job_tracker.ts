@@ -50,6 +50,9 @@ export interface JobUpdate {
   details?: Record<string, unknown>;
 }
 
+/** Jobs one sweep removes unless it is told otherwise. */
+const MOST_SWEPT = 200;
+
 /** Most children kept of a job: the latest. */
 const MOST_CHILDREN = 50;
 
@@ -102,9 +105,14 @@ export class JobTracker {
     this.history = new JobHistory(kv, this.#index, clock);
   }
 
-  /** Removes some of the jobs whose time is over, with all that is known of them. To be called now and then. */
-  sweep(): Promise<number> {
-    return this.#index.sweep(this.#ttlSeconds);
+  /**
+   * Removes some of the jobs whose time is over, with their entries in the history. To be called now and then.
+   *
+   * @param most jobs removed at most: it shares the time of whoever calls it
+   * @returns how many were removed
+   */
+  sweep(most = MOST_SWEPT): Promise<number> {
+    return this.#index.sweep(this.#ttlSeconds, most);
   }
 
   /**
@@ -168,6 +176,15 @@ export class JobTracker {
   /** The job, or undefined when it is unknown or expired. */
   getJob(jobId: string): Promise<JobRecord | undefined> {
     return this.#read(jobId);
+  }
+
+  /**
+   * The job that somebody asks for.
+   *
+   * @throws ConnectorError `job-id-invalid`, `job-unknown`
+   */
+  findJob(jobId: string): Promise<JobRecord> {
+    return this.#existing(jobId);
   }
 
   /** Ends a job as `completed`, or as `completed_with_errors` or another end when the details call for it. */

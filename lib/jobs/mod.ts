@@ -32,6 +32,8 @@ export {
   type JobRows,
   jobRowsSchema,
 } from "./job_facts.ts";
+export { documentOf, type JobDocument, jobDocumentSchema } from "./job_document.ts";
+export { nextStepOf } from "./next_step.ts";
 export { dayOf, type JobSummary, jobSummarySchema, summaryOf } from "./job_summary.ts";
 export { type HistoryQuery, historyQuerySchema, MAX_PAGE } from "./history_query.ts";
 export { type DayCounts, type HistoryPage, JobHistory, MAX_DAYS } from "./job_history.ts";

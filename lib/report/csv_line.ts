@@ -2,7 +2,9 @@ import { type CsvDialect, RFC_4180 } from "../csv/mod.ts";
 
 /** One line of CSV, CRLF included: cells are quoted where any reader or spreadsheet could want it. */
 export function csvLine(cells: readonly string[], dialect: CsvDialect = RFC_4180): string {
-  return cells.map((cell) => quoted(cell, dialect)).join(dialect.delimiter) + "\r\n";
+  const line = cells.map((cell) => quoted(cell, dialect)).join(dialect.delimiter);
+  // A line without a character is no row to anybody.
+  return (line === "" ? dialect.quote + dialect.quote : line) + "\r\n";
 }
 
 function quoted(cell: string, { delimiter, quote, escape }: CsvDialect): string {

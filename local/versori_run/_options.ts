@@ -26,6 +26,8 @@ export const optionsSchema = z.strictObject({
   uncaughtErrorBody: z.enum(["empty", "message"]).default("empty"),
   /** Largest request body, in bytes; above it 413. Default 102,400: what Express allows by itself. */
   requestBodyLimitBytes: positive.default(102_400),
+  /** How long a request's body may take to arrive, in milliseconds; then 408. Default 30,000, the time of a trigger. */
+  requestBodyTimeoutMs: positive.default(30_000),
   /** How a webhook with `rawBody` finds the body in `ctx.request().body` and `.rawBody`. Default `"buffer"`. */
   rawBodyForm: z.enum(["buffer", "string"]).default("buffer"),
   /** Whether an error that no `.catch()` handles raises an issue (with the durable interpreter). Default `true`. */

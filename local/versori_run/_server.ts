@@ -130,7 +130,13 @@ function addWebhook(
       response,
       () =>
         new Promise<Buffer>((resolve, reject) => {
+          const { requestBodyTimeoutMs } = services.options;
+          const timer = setTimeout(() => {
+            response.set("connection", "close");
+            reject(tooSlow(requestBodyTimeoutMs));
+          }, requestBodyTimeoutMs);
           readRaw(request, response, (error?: unknown) => {
+            clearTimeout(timer);
             if (error) reject(error);
             else {resolve(
                 Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
@@ -160,6 +166,10 @@ function addSchedule(
     const { status, body } = await route.handle();
     if (!response.destroyed) response.status(status).json(body);
   });
+}
+
+function tooSlow(ms: number): Error {
+  return Object.assign(new Error(`The body did not arrive within ${ms} ms`), { status: 408 });
 }
 
 function statusOf(error: unknown): number {

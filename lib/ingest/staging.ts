@@ -1,0 +1,11 @@
+import type { Settings } from "./ports.ts";
+
+/**
+ * Where a file lies that is made here: a payload, or what is to be sent again. Not where files arrive, or a trigger
+ * could take it before all is said about it.
+ *
+ * @param id the same for everything that is to be the same file
+ */
+export function stagedKey(settings: Settings, id: string, name: string): string {
+  return `${settings.s3WorkPrefix}staged/${id}/${name}`;
+}
