@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isGlob } from "../lib/base/mod.ts";
+import { explanationSchema } from "../lib/explain/mod.ts";
 import { JOB_ACTIONS, jobRowSchema } from "../lib/ingest/mod.ts";
 import {
   historyQuerySchema,
@@ -59,6 +60,14 @@ export const jobRowsRequest = z.strictObject({
   limit: numeral.pipe(z.number().int().min(1).max(1_000)).describe("Rows per page, 1 to 1,000; default 100.")
     .optional(),
   cursor: z.string().min(1).max(1_024).describe("nextCursor of the page before.").optional(),
+});
+
+export const jobExplainRequest = z.strictObject({
+  sku: z.string().min(1).max(200).describe("The SKU, as Fluent knows it."),
+  location: z.string().min(1).max(200).describe("The location, as Fluent knows it."),
+  at: z.iso.datetime({ offset: true }).transform((time) => new Date(time).toISOString())
+    .describe("Only what was delivered by then counts (ISO 8601); default now.").optional(),
+  feed: feed.describe("Files of this feed only.").optional(),
 });
 
 export const jobActionsRequest = z.strictObject({
@@ -151,3 +160,4 @@ const discovered = z.object({
 export const inventoryAdhocAnswer = z.object({ files: z.array(discovered), complete: z.boolean() });
 export const inventoryPayloadAnswer = discovered;
 export const jobStatusAnswer = jobDocumentSchema;
+export const jobExplainAnswer = explanationSchema;

@@ -82,6 +82,14 @@ const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     answer: api.jobActionsAnswer,
     refusals: [404, 409],
   }],
+  "job-explain": [{
+    method: "get",
+    summary: "Why Fluent has the figure it has for one SKU at one location.",
+    query: api.jobExplainRequest,
+    status: 200,
+    answer: api.jobExplainAnswer,
+    refusals: [404],
+  }],
   "api-docs": [{
     method: "get",
     summary: "This document.",

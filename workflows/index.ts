@@ -11,6 +11,7 @@ import { ingestFile } from "./ingest_file.ts";
 import { inventoryAdhoc } from "./inventory_adhoc.ts";
 import { inventoryPayload } from "./inventory_payload.ts";
 import { jobActions } from "./job_actions.ts";
+import { jobExplain } from "./job_explain.ts";
 import { jobHistory } from "./job_history.ts";
 import { jobRows } from "./job_rows.ts";
 import { jobStatus } from "./job_status.ts";
@@ -27,6 +28,7 @@ export const WORKFLOWS = [
   jobHistory,
   jobRows,
   jobActions,
+  jobExplain,
   apiDocs,
   jobsDashboard,
 ];

@@ -21,12 +21,27 @@ export {
   JOB_ACTIONS,
   type JobAction,
 } from "./actions.ts";
-export { type JobRow, jobRowSchema, type JobRowsPage, type JobRowsQuery, listJobRows } from "./job_rows.ts";
+export {
+  type JobRow,
+  jobRowSchema,
+  type JobRowsPage,
+  type JobRowsQuery,
+  listJobRows,
+  rowsFrom,
+} from "./job_rows.ts";
 export { ingestPayload, type Payload, type StagedPayload } from "./payload.ts";
+export { BatchReader, readRange, rowMapper } from "./batch_reader.ts";
+export { Journal } from "./journal.ts";
 export { FeedSchedules, LOOK_EVERY_MINUTES } from "./feed_schedules.ts";
 export { type IngestRequest, ingestRequestSchema, jobIdOf } from "./request.ts";
 export { observedSlice } from "./observed_slice.ts";
-export { type FluentPort, type IngestPorts, type IngestState, type StepObserver } from "./ports.ts";
+export {
+  type FluentPort,
+  type IngestPorts,
+  type IngestState,
+  type Settings,
+  type StepObserver,
+} from "./ports.ts";
 export { ingestState, runSlice, type SliceOutcome } from "./run.ts";
 export { checkBooks, NO_ROWS, type Rows } from "./books.ts";
 export { type Manifest, manifestKey, readManifest } from "./manifest.ts";

@@ -45,9 +45,9 @@ export class Work {
   readonly ports: IngestPorts;
   readonly state: IngestState;
   readonly owner: Owner;
-import type { Claim, Owner } from "../state/mod.ts";
-import { checkCancelled } from "./cancel.ts";
-import { guardedPorts } from "./guarded_ports.ts";
+  readonly claim: Claim;
+  /** How often the job was opened again. */
+  readonly reopened: number;
   run: RunRecord;
   readonly #endsAt: number;
   #claimSeenAt: number;
@@ -63,9 +63,8 @@ import { guardedPorts } from "./guarded_ports.ts";
     /** The connector's state over the ports the slice changes things through. */
     stateOver: (ports: IngestPorts) => IngestState;
     owner: Owner;
-import type { Claim, Owner } from "../state/mod.ts";
-import { checkCancelled } from "./cancel.ts";
-import { guardedPorts } from "./guarded_ports.ts";
+    claim: Claim;
+    reopened: number;
     run: RunRecord;
   }) {
     this.request = init.request;
@@ -73,9 +72,8 @@ import { guardedPorts } from "./guarded_ports.ts";
     this.ports = guardedPorts(init.ports, () => this.#trusted());
     this.state = init.stateOver(this.ports);
     this.owner = init.owner;
-import type { Claim, Owner } from "../state/mod.ts";
-import { checkCancelled } from "./cancel.ts";
-import { guardedPorts } from "./guarded_ports.ts";
+    this.claim = init.claim;
+    this.reopened = init.reopened;
     this.run = init.run;
     const now = init.ports.clock.now();
     this.#endsAt = now + init.settings.sliceSeconds * 1_000;

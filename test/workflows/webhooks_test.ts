@@ -12,6 +12,7 @@ const WEBHOOKS = [
   ["POST", "job-actions"],
   ["POST", "inventory-adhoc"],
   ["POST", "inventory-payload"],
+  ["GET", "job-explain"],
   ["GET", "api-docs"],
 ] as const;
 
@@ -133,6 +134,20 @@ Deno.test("the webhooks, every answer checked against the document they describe
       staged.push(key);
     }
     assert.deepEqual(staged, [], "what was staged has been archived");
+  });
+
+  await t.step("a figure is explained from the cell to Fluent's answer", async () => {
+    const { status, body } = await site.call("job-explain?sku=UNKNOWN-2&location=LOC-1");
+    assert.equal(status, 200);
+    assert.deepEqual(
+      body.appearances.map(({ outcome, line }: { outcome: string; line: number }) => [outcome, line]),
+      [["confirmed", 3], ["failed", 205]],
+    );
+    assert.equal(body.figure.entity.qty, 6);
+    assert.equal(body.figure.raw, "UNKNOWN-2,LOC-1,6");
+    assert.equal((await site.call("job-explain?sku=A")).status, 400);
+    assert.equal((await site.call("job-explain?sku=A&location=L&at=now")).status, 400);
+    assert.equal((await site.call("job-explain?sku=A&location=L&feed=none")).body.appearances.length, 0);
   });
 
   await t.step("a whole file is replayed from the archive", async () => {

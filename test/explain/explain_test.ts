@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { explain } from "../../lib/explain/mod.ts";
+import { actOnJob } from "../../lib/ingest/mod.ts";
+import { World } from "../ingest/world.ts";
+
+/** A row the model has written into a file, and what must become of it. */
+interface Written {
+  readonly file: number;
+  readonly line: number;
+  readonly qty: string;
+  outcome: "rejected" | "superseded" | "failed" | "confirmed";
+}
+
+/** The same numbers on every run (mulberry32). */
+function dice(seed: number): (sides: number) => number {
+  return (sides) => {
+    seed = seed + 0x6d2b79f5 | 0;
+    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
+    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
+    return ((t ^ t >>> 14) >>> 0) % sides;
+  };
+}
+
+const SKUS = 90;
+const LOCATIONS = 5;
+
+Deno.test("an explanation is right for 1,000 random keys over 20 files with rejects, superseded, failed and replayed rows", async () => {
+  const roll = dice(7);
+  const world = new World();
+  world.variables["rejectLimit"] = "100%";
+  /** Position → its rows, oldest first. */
+  const model = new Map<string, Written[]>();
+  /** Position → what Fluent must have. */
+  const stock = new Map<string, string>();
+  const jobs: string[] = [];
+  /** What Fluent has, by what it was sent and knew then. */
+  const taken = new Map<string, string>();
+  world.fluent.after = (call) => {
+    if (call !== "sendBatch") return;
+    for (const { skuRef, locationRef, qty } of world.fluent.batches.at(-1)!.entities) {
+      if (!world.fluent.unknownSkus.has(skuRef)) taken.set(`${skuRef}|${locationRef}`, String(qty));
+    }
+  };
+  /** Failed rows by file. */
+  const failures = new Map<number, { key: string; qty: string; sku: string }[]>();
+
+  for (let file = 0; file < 20; file++) {
+    world.fluent.unknownSkus.clear();
+    for (let n = 0; n < 8; n++) world.fluent.unknownSkus.add(`S-${roll(SKUS)}`);
+    const lines = ["sku,location,qty,note"];
+    const own = new Map<string, Written>();
+    for (let row = 0; row < 110; row++) {
+      const key = `S-${roll(SKUS)}|L-${roll(LOCATIONS)}`;
+      const [sku, location] = key.split("|") as [string, string];
+      const bad = roll(10) === 0;
+      const qty = bad ? "N/A" : String(roll(1_000));
+      // A note that breaks its line now and then, so that lines are not rows.
+      lines.push(`${sku},${location},${qty},${roll(15) === 0 ? '"two\nlines"' : ""}`);
+      const written: Written = {
+        file,
+        line: lines.join("\n").split("\n").length - (lines.at(-1)!.split("\n").length - 1),
+        qty,
+        outcome: bad ? "rejected" : world.fluent.unknownSkus.has(sku) ? "failed" : "confirmed",
+      };
+      model.set(key, [...model.get(key) ?? [], written]);
+      if (bad) continue;
+      const earlier = own.get(key);
+      if (earlier) earlier.outcome = "superseded";
+      own.set(key, written);
+    }
+    const failed: { key: string; qty: string; sku: string }[] = [];
+    for (const [key, { outcome, qty }] of own) {
+      if (outcome === "confirmed") stock.set(key, qty);
+      else failed.push({ key, qty, sku: key.split("|")[0]! });
+    }
+    failures.set(file, failed);
+    const { jobId, job } = await world.ingest(`stock-${file}.csv`, lines.join("\n") + "\n");
+    assert.ok(job.status.startsWith("completed"), job.message ?? "");
+    jobs.push(jobId);
+    world.clock.advance(60_000);
+
+    // Now and then, the failed rows of an earlier file are sent again, after Fluent has learned of the products.
+    if (file % 5 === 4) {
+      const parent = await world.job(jobs[file - 1]!);
+      world.fluent.unknownSkus.clear();
+      const { jobId: child } = await actOnJob("replay-failed", parent, { by: "a test" }, {
+        settings: world.settings,
+        ports: world.ports,
+        state: world.state,
+        take: ({ feed: _feed, ...options }) => world.discover(options),
+      });
+      await world.settle();
+      assert.equal((await world.job(child)).status, "completed");
+      for (const { key, qty } of failures.get(file - 1)!) {
+        stock.set(key, qty);
+        model.get(key)!.push({ file: 100 + file, line: -1, qty, outcome: "confirmed" });
+      }
+      world.clock.advance(60_000);
+    }
+  }
+  assert.deepEqual(
+    taken,
+    stock,
+    "the model is right about Fluent's stock",
+  );
+
+  const ports = {
+    kv: world.ports.kv,
+    store: world.store,
+    tracker: world.state.tracker,
+    clock: world.clock,
+    settingsOf: () => world.settings,
+  };
+  for (let n = 0; n < 1_000; n++) {
+    const sku = `S-${roll(SKUS)}`;
+    const location = `L-${roll(LOCATIONS)}`;
+    const key = `${sku}|${location}`;
+    const explained = await explain({ sku, location }, ports);
+    assert.equal(explained.complete, true);
+    assert.deepEqual(explained.gaps, []);
+    const expected = [...model.get(key) ?? []].reverse();
+    assert.deepEqual(
+      explained.appearances.map(({ outcome, cells }) => `${outcome} ${cells["qty"]}`),
+      expected.map(({ outcome, qty }) => `${outcome} ${qty}`),
+      key,
+    );
+    for (const [i, { line }] of explained.appearances.entries()) {
+      if (expected[i]!.line > 0) assert.equal(line, expected[i]!.line, `${key}: the row's line`);
+    }
+    const figure = explained.figure?.entity?.["qty"];
+    assert.equal(
+      figure === undefined ? undefined : String(figure),
+      stock.get(key),
+      `${key}: Fluent's figure`,
+    );
+    if (figure !== undefined) {
+      assert.ok(explained.because.startsWith(`Fluent has ${figure} because of line `));
+    }
+  }
+});
+
+Deno.test("an explanation of an earlier moment knows only what was delivered by then", async () => {
+  const world = new World();
+  await world.ingest("first.csv", "sku,location,qty\nA,L,1\n");
+  const between = new Date(world.clock.now()).toISOString();
+  world.clock.advance(60_000);
+  const second = await world.ingest("second.csv", "sku,location,qty\nA,L,2\n");
+  const ports = {
+    kv: world.ports.kv,
+    store: world.store,
+    tracker: world.state.tracker,
+    clock: world.clock,
+    settingsOf: () => world.settings,
+  };
+  const then = await explain({ sku: "A", location: "L", at: between }, ports);
+  assert.equal(then.figure?.entity?.["qty"], 1);
+  const now = await explain({ sku: "A", location: "L" }, ports);
+  assert.equal(now.figure?.entity?.["qty"], 2);
+  assert.equal(now.figure?.raw, "A,L,2");
+  assert.equal(now.figure?.batch, 0);
+  assert.match(
+    now.because,
+    /^Fluent has 2 because of line 2 of 'inventory\/incoming\/second\.csv' \(job job-/,
+  );
+  assert.equal(
+    (await explain({ sku: "B", location: "L" }, ports)).because,
+    "No known file has a row about it: its figure comes from somewhere else.",
+  );
+  // A file that is gone is said to be, not passed over.
+  await world.store.deleteFile(String((second.job.details as { archivedAs: string }).archivedAs));
+  const gap = await explain({ sku: "A", location: "L" }, ports);
+  assert.equal(gap.gaps[0]?.jobId, second.jobId);
+  assert.match(gap.gaps[0]!.reason, /is not there/);
+});
