@@ -30,7 +30,7 @@ export async function rowsAbout(
   signal: AbortSignal | undefined,
 ): Promise<RowAbout[]> {
   if (manifest.header.length === 0) return [];
-  const { map } = rowMapper(manifest.mapping, manifest.columns, manifest.context, undefined);
+  const { map } = rowMapper(manifest, undefined);
   const columnOf = (target: string) => {
     const from = manifest.mapping.fields[target]?.source;
     return from === undefined ? -1 : manifest.columns.indexOf(from);
