@@ -1,5 +1,6 @@
 import { BatchSender, isSendable, type SendingEnd, sentMessage, Trouble, unitName } from "./batch_sender.ts";
 import { takeTurn } from "./feed_turn.ts";
+import { FluentApiError } from "../fluent/mod.ts";
 import { openFluentJob } from "./fluent_jobs.ts";
 import { FluentSession } from "./fluent_session.ts";
 import { Journal } from "./journal.ts";
@@ -42,9 +43,19 @@ export async function deliver(work: Work): Promise<StepOutcome> {
   try {
     const [manifest, journal] = await reading;
     try {
-      return await sendAll(work, { manifest, journal, session }, opening);
-    } finally {
-      await journal.flush();
+      const outcome = await sendAll(work, { manifest, journal, session }, opening);
+      // Whoever has taken the job over meanwhile has a journal of its own, which must not be written over.
+      await work.checkClaim(true);
+      await journal.rest();
+      return outcome;
+    } catch (error) {
+      // Nothing is under way any more. Only a Fluent that failed leaves a journal that is still ours to put in order; what
+      // fails here as well is told by the next slice.
+      await (error instanceof FluentApiError
+        ? work.checkClaim(true).then(() => journal.rest())
+        : journal.flush())
+        .catch(() => undefined);
+      throw error;
     }
   } finally {
     // Whatever failed first is thrown; this only keeps the step from ending before its calls have.

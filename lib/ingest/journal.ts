@@ -249,6 +249,24 @@ export class Journal {
     this.#throwIfFailed();
   }
 
+  /**
+   * Says that nothing is under way: what is planned has not been sent, except where an earlier process left it in doubt.
+   * So a slice that ends in good order leaves no doubts to the next one.
+   */
+  async rest(): Promise<void> {
+    await this.flush();
+    await Promise.all(this.#windows.map(async (window) => {
+      const isDoubtful = window.entries.some((entry, at) => entry === PLANNED && at < window.issuedBefore);
+      const mark = isDoubtful ? window.issuedBefore : 0;
+      const matters = window.entries.some((entry, at) =>
+        entry === PLANNED && at >= mark && at < window.issued
+      );
+      if (!matters) return;
+      window.issued = mark;
+      await window.write.now();
+    }));
+  }
+
   #known(index: number, entry: UnitEntry): UnitEntry {
     const before = this.#window(index).issuedBefore;
     return entry === PLANNED && index % WINDOW < before ? SENDING : entry;

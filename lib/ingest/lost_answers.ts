@@ -43,7 +43,7 @@ export async function findLostAnswers(work: Work, tools: Tools, doubts: readonly
   let undecided = 0;
   let everyJobListed = true;
   const reader = new BatchReader(tools.manifest, work.ports.customResolvers);
-  const names = await namesOfUnits(work, tools, reader, doubts);
+  let names: Map<string, Unit> | undefined;
   for (const [job, fluentJobId] of work.run.fluentJobs.entries()) {
     const here = open.filter(({ entry }) =>
       entry.state === "sending" || (entry.state === "ambiguous" && entry.job === job)
@@ -55,6 +55,8 @@ export async function findLostAnswers(work: Work, tools: Tools, doubts: readonly
       everyJobListed = false;
       continue;
     }
+    if (unknown.size === 0) continue;
+    names ??= await namesOfUnits(work, tools, reader, doubts);
     const { adopted, waiting } = await match(work, tools, { job, fluentJobId, unknown, units: here, names });
     open = open.filter((unit) => !adopted.has(unit));
     undecided = Math.max(undecided, waiting);

@@ -290,3 +290,21 @@ Deno.test("a crash while a refused batch is being isolated costs no duplicate ei
   assert.equal(world.fluent.stock().size, 63);
   assert.equal(world.fluent.duplicates(), 0);
 });
+
+Deno.test("a delivery over many slices asks for nothing, because slices that end in good order leave no doubts", async () => {
+  const world = new World();
+  Object.assign(world.variables, { sliceSeconds: 1, batchSize: 10, sendConcurrency: 3 });
+  let asked = 0;
+  let slices = 0;
+  world.fluent.before = async (call, batches) => {
+    if (call === "getJob" && batches < 100) asked++;
+    if (call === "sendBatch") await world.clock.sleep(100);
+  };
+  await world.put("stock.csv", csvOf(1_000));
+  await world.discover();
+  await world.settle(() => slices++);
+  assert.equal((await world.jobs())[0]?.status, "completed");
+  assert.ok(slices > 3, `${slices} slices`);
+  assert.equal(asked, 0);
+  assert.equal(world.fluent.batches.length, 100);
+});

@@ -90,13 +90,14 @@ export class World {
     );
   }
 
-  /** Delivers every started run, in turn, until none asks for more. */
-  async settle(): Promise<SliceOutcome[]> {
+  /** Delivers every started run, in turn, until none asks for more. `delivered` is called after each delivery. */
+  async settle(delivered: () => void = () => {}): Promise<SliceOutcome[]> {
     const outcomes: SliceOutcome[] = [];
     for (let round = 0; this.started.length > 0; round++) {
       assert.ok(round < 10_000, "the runs never end");
       const run = this.started.shift()!;
       const outcome = await this.slice(run);
+      delivered();
       if (outcome.kind === "again") {
         this.started.push(run);
         this.clock.advance(outcome.afterMs);
