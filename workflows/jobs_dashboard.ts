@@ -1,5 +1,7 @@
 import { type Context, fn, webhook } from "@versori/run";
 import { messageOf, systemClock } from "../lib/base/mod.ts";
+import { explain } from "../lib/explain/mod.ts";
+import { actOnJob, type FeedsOptions, listJobRows } from "../lib/ingest/mod.ts";
 import { factsOf } from "../lib/jobs/mod.ts";
 import {
   answerPage,
@@ -8,8 +10,8 @@ import {
   type PageAnswer,
   pageHeaders,
   type PagePorts,
-  readReportRows,
 } from "../lib/page/mod.ts";
+import { discoverAndStart } from "./_discovery.ts";
 import { type Parts, stateOf, wire } from "./_wiring.ts";
 
 /** The system whose user and password people sign in to the page with. */
@@ -62,10 +64,20 @@ function pagePorts(ctx: Context<unknown>, { feeds, of }: Parts): PagePorts {
     feeds: feeds.map(({ name }) => name),
     history: state.tracker.history,
     job: (jobId) => state.tracker.getJob(jobId),
-    rows: async (job, query) => {
-      const { reports } = factsOf(job);
-      return reports ? await readReportRows(ports.store, reports.rejectsJsonl, query) : { rows: [] };
+    rows: (job, query) => listJobRows(ports.store, job, query),
+    act: (action, job, options) => {
+      const feed = factsOf(job).feed ?? feeds[0].name;
+      const take = (wanted: FeedsOptions) => discoverAndStart(ctx, { ...wanted, feed });
+      return actOnJob(action, job, options, { ...of(feed), take });
     },
+    explain: (query) =>
+      explain(query, {
+        kv: ports.kv,
+        store: ports.store,
+        tracker: state.tracker,
+        clock: systemClock,
+        settingsOf: (feed) => of(feed ?? feeds[0].name).settings,
+      }),
   };
 }
 

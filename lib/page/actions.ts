@@ -1,8 +1,5 @@
-import { isTerminal, type JobRecord } from "../jobs/mod.ts";
-
-/** What a person can do with a job. */
-export const ACTIONS = ["replay", "replay-failed", "release", "cancel"] as const;
-export type PageAction = typeof ACTIONS[number];
+import type { JobAction } from "../ingest/mod.ts";
+import { factsOf, isTerminal, type JobRecord } from "../jobs/mod.ts";
 
 /** How an action is offered and asked about. */
 export interface ActionText {
@@ -17,7 +14,7 @@ export interface ActionText {
   readonly careful: boolean;
 }
 
-export const ACTION_TEXT: Readonly<Record<PageAction, ActionText>> = {
+export const ACTION_TEXT: Readonly<Record<JobAction, ActionText>> = {
   "replay": {
     label: "Replay whole file",
     explanation:
@@ -56,14 +53,10 @@ export const ACTION_TEXT: Readonly<Record<PageAction, ActionText>> = {
 };
 
 /** What can be done with a job in its state, the most likely first. */
-export function actionsFor(
-  job: JobRecord,
-  rows: { readonly failed: number; readonly unconfirmed: number },
-): PageAction[] {
-  if (job.status === "held") return ["release", "cancel"];
+export function actionsFor(job: JobRecord): JobAction[] {
+  const { file, rows, heldBecause, dryRun } = factsOf(job);
+  if (!file) return [];
   if (!isTerminal(job.status)) return ["cancel"];
-  if (job.status === "completed_with_errors" && rows.failed + rows.unconfirmed > 0) {
-    return ["replay-failed", "replay"];
-  }
-  return ["replay"];
+  if (job.status === "held") return heldBecause?.forcible === false ? [] : ["release"];
+  return rows.failed > 0 && !dryRun ? ["replay-failed", "replay"] : ["replay"];
 }

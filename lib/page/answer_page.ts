@@ -1,6 +1,7 @@
 import { ConnectorError, messageOf } from "../base/mod.ts";
 import { factsOf, isTerminal, type JobRecord } from "../jobs/mod.ts";
-import { ACTION_TEXT, type PageAction } from "./actions.ts";
+import type { JobAction } from "../ingest/mod.ts";
+import { ACTION_TEXT } from "./actions.ts";
 import { confirmPage } from "./confirm_page.tsx";
 import { errorPage } from "./error_page.tsx";
 import { explainPage } from "./explain_page.tsx";
@@ -95,7 +96,11 @@ async function answer(wanted: Wanted, call: HttpCall, ports: PagePorts): Promise
       if (ACTION_TEXT[action].needsReason && reason === undefined) {
         return await confirm(job, action, by, ports, "Give a reason: it is kept with the job.");
       }
-      const { jobId: next } = await ports.act(jobId, action, { by: `page, ${by}`, reason });
+      const { jobId: next } = await ports.act(action, job, {
+        by: `page, ${by}`,
+        reason,
+        idempotencyKey: token,
+      });
       return { kind: "redirect", to: link({ job: next, done: action }) };
     }
   }
@@ -118,7 +123,7 @@ async function list(wanted: Extract<Wanted, { kind: "list" }>, ports: PagePorts)
 
 async function confirm(
   job: JobRecord,
-  action: PageAction,
+  action: JobAction,
   by: string,
   ports: PagePorts,
   refusal?: string,
@@ -165,11 +170,25 @@ function userOf({ headers }: HttpCall): string {
   }
 }
 
+/** Refusals that are the address's or the state's doing, by the error's code. */
+const REFUSALS: Readonly<Record<string, number>> = {
+  "job-id-invalid": 400,
+  "query-invalid": 400,
+  "cursor-invalid": 400,
+  "job-unknown": 404,
+  "job-running": 409,
+  "job-over": 409,
+  "job-not-held": 409,
+  "job-has-no-file": 409,
+  "not-forcible": 409,
+  "nothing-to-replay": 409,
+  "file-gone": 409,
+  "file-changed": 409,
+  "report-gone": 409,
+};
+
 function statusOf({ code, retry }: ConnectorError): number {
-  if (retry === "later") return 503;
-  if (code === "job-unknown") return 404;
-  if (code === "job-id-invalid" || code === "query-invalid" || code === "cursor-invalid") return 400;
-  return code.startsWith("action-") || code === "job-over" ? 409 : 500;
+  return REFUSALS[code] ?? (retry === "later" ? 503 : 500);
 }
 
 /** What every page says around its content. */

@@ -1,6 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import { factsOf, type JobRecord } from "../jobs/mod.ts";
-import { ACTION_TEXT, type PageAction } from "./actions.ts";
+import type { JobAction } from "../ingest/mod.ts";
+import { ACTION_TEXT } from "./actions.ts";
 import { link, number } from "./format.ts";
 import { document } from "./layout.tsx";
 import { Badge, splitKey } from "./pieces.tsx";
@@ -10,7 +11,7 @@ export function confirmPage(view: {
   readonly now: number;
   readonly explains: boolean;
   readonly job: JobRecord;
-  readonly action: PageAction;
+  readonly action: JobAction;
   readonly token: string;
   /** Why the last try was not accepted. */
   readonly refusal?: string | undefined;

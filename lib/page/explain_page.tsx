@@ -1,8 +1,7 @@
-// deno-lint-ignore-file jsx-key -- made once on the server: nothing is ever put in another order
 /** @jsxImportSource hono/jsx */
-import { link } from "./format.ts";
+import type { Appearance, Explanation } from "../explain/mod.ts";
+import { link, number } from "./format.ts";
 import { document } from "./layout.tsx";
-import type { Explanation } from "./page_ports.ts";
 import { splitKey, Time } from "./pieces.tsx";
 
 /** Why Fluent's figure for one key is what it is. */
@@ -51,27 +50,77 @@ export function explainPage(view: {
           ? (
             <section class="card" aria-labelledby="answer-title">
               <h2 id="answer-title">{sku} at {location}</h2>
-              <p class="note busy" role="status">{explanation.conclusion}</p>
+              <p class="note busy" role="status">{explanation.because}</p>
               <ol class="time">
-                {explanation.sightings.map((seen) => (
-                  <li>
-                    <b>
-                      <a href={link({ job: seen.jobId })}>{splitKey(seen.file).name}</a>, line {seen.line}
-                    </b>{" "}
-                    <span class="dim small">
-                      <Time at={seen.at} /> · {seen.outcome}
-                    </span>
-                    <div>
-                      <code>{seen.raw}</code>
-                    </div>
-                    {seen.steps.map((step) => <div class="small">{step}</div>)}
-                  </li>
+                {explanation.appearances.map((seen) => (
+                  <Seen seen={seen} isFigure={seen === explanation.figure} />
                 ))}
               </ol>
+              {explanation.gaps.map((gap) => (
+                <p class="small">
+                  Could not look into <a href={link({ job: gap.jobId })}>{gap.file ?? gap.jobId}</a>:{" "}
+                  {gap.reason}
+                </p>
+              ))}
+              <p class="dim small">
+                {number(explanation.files)} files were looked into, as of <Time at={explanation.at} />.
+                {explanation.complete
+                  ? ""
+                  : " Time ran out before older files: ask for an earlier moment to see them."}
+              </p>
             </section>
           )
           : null}
       </>
     ),
   });
+}
+
+const TONE: Readonly<Record<Appearance["outcome"], string>> = {
+  "confirmed": "t-good",
+  "failed": "t-bad",
+  "rejected": "t-warn",
+  "superseded": "",
+  "not-sent": "",
+  "no-answer": "t-held",
+};
+
+/** One row about the key: where it stood, what the mapping made of it, and what became of it. */
+function Seen({ seen, isFigure }: { seen: Appearance; isFigure: boolean }) {
+  return (
+    <li class={TONE[seen.outcome]}>
+      <b>
+        <a href={link({ job: seen.jobId })}>{splitKey(seen.file).name}</a>, line {number(seen.line)}
+      </b>{" "}
+      <span class="dim small">
+        {seen.outcome}
+        {isFigure ? ", this is the figure" : ""}
+        {seen.deliveredAt
+          ? (
+            <>
+              {" · "}
+              <Time at={seen.deliveredAt} />
+            </>
+          )
+          : null}
+      </span>
+      <div>
+        <code>{seen.raw}</code>
+      </div>
+      {seen.entity
+        ? (
+          <div class="small">
+            Mapped to <code>{JSON.stringify(seen.entity)}</code>
+          </div>
+        )
+        : null}
+      {seen.batch === undefined ? null : (
+        <div class="small">
+          Batch {number(seen.batch + 1)}
+          {seen.batchId ? `, at Fluent ${seen.batchId}` : ""}
+        </div>
+      )}
+      {seen.reason ? <div class="small">{seen.reason}</div> : null}
+    </li>
+  );
 }

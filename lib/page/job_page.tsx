@@ -1,16 +1,19 @@
 /** @jsxImportSource hono/jsx */
-import { factsOf, isTerminal, type JobFacts, type JobRecord } from "../jobs/mod.ts";
-import { ACTION_TEXT, actionsFor, type PageAction } from "./actions.ts";
+import { factsOf, isTerminal, type JobFacts, type JobRecord, nextStepOf } from "../jobs/mod.ts";
+import type { JobAction, JobRowsPage } from "../ingest/mod.ts";
+import { ACTION_TEXT, actionsFor } from "./actions.ts";
 import { Books } from "./books.tsx";
 import { duration, link, number, plural, size } from "./format.ts";
 import { document } from "./layout.tsx";
-import type { RowsPage } from "./page_ports.ts";
 import { Badge, Progress, splitKey, Time } from "./pieces.tsx";
 import { Timeline } from "./timeline.tsx";
 import { DOWNLOADS } from "./wanted.ts";
-import { nextStep, STAGE, STATUS, TRIGGER } from "./words.ts";
+import { STAGE, STATUS, TRIGGER } from "./words.ts";
 
+/** Milliseconds between two looks at a job that runs. */
 const EVERY_RUNNING = 1_500;
+/** Characters of a row that are shown. */
+const MOST_RAW = 500;
 
 export interface JobView {
   readonly now: number;
@@ -18,11 +21,11 @@ export interface JobView {
   /** Whether something can be done about jobs here. */
   readonly acts: boolean;
   readonly job: JobRecord;
-  readonly rows: RowsPage;
+  readonly rows: JobRowsPage;
   readonly outcome: "rejected" | "failed" | undefined;
   readonly q: string | undefined;
   readonly cursor: string | undefined;
-  readonly done: PageAction | undefined;
+  readonly done: JobAction | undefined;
 }
 
 /** One job: how it went, what became of its rows, and what can be done about it. */
@@ -47,7 +50,7 @@ export function jobPage(view: JobView): string {
             <h1>{name}</h1>
             <span class="dim small">{folder}</span>
           </div>
-          {acts ? <Actions job={job} facts={facts} /> : null}
+          {acts ? <Actions job={job} /> : null}
         </div>
         {done ? <p class="note good" role="status">{ACTION_TEXT[done].done}</p> : null}
         <div id="state" data-live>
@@ -58,19 +61,22 @@ export function jobPage(view: JobView): string {
           <div id="timeline" data-live>
             <Timeline job={job} now={now} />
           </div>
-          <Facts job={job} facts={facts} />
+          <div id="facts" data-live>
+            <Facts job={job} facts={facts} />
+          </div>
         </div>
-        <Rows view={view} facts={facts} />
+        <div id="rows" data-live>
+          <Rows view={view} facts={facts} />
+        </div>
       </>
     ),
   });
 }
 
-function Actions({ job, facts }: { job: JobRecord; facts: JobFacts }) {
-  if (facts.file === undefined) return null;
+function Actions({ job }: { job: JobRecord }) {
   return (
     <div id="actions" data-live class="row actions">
-      {actionsFor(job, facts.rows).map((action, i) => (
+      {actionsFor(job).map((action, i) => (
         <a
           class={i === 0 && isTerminal(job.status) ? "button primary" : "button"}
           href={link({ job: job.jobId, action })}
@@ -90,7 +96,7 @@ function State({ job, facts, now }: { job: JobRecord; facts: JobFacts; now: numb
     : job.status === "held"
     ? facts.heldBecause?.message
     : undefined;
-  const step = nextStep(job.status, code);
+  const step = nextStepOf(job);
   const isOver = isTerminal(job.status);
   return (
     <div class={`note ${reason ? tone : "card"}`} role={isOver ? undefined : "status"}>
@@ -311,7 +317,7 @@ function Rows({ view, facts }: { view: JobView; facts: JobFacts }) {
                       <div class="dim small mono">{row.code}</div>
                     </td>
                     <td>
-                      <code>{row.raw}</code>
+                      <code>{cut(row.raw)}</code>
                     </td>
                   </tr>
                 ))}
@@ -341,4 +347,9 @@ function Rows({ view, facts }: { view: JobView; facts: JobFacts }) {
 
 function took(job: JobRecord): number {
   return Date.parse(job.completedAt ?? job.updatedAt) - Date.parse(job.createdAt);
+}
+
+/** The page shows as much of a row as fits; the download has all of it. */
+function cut(raw: string): string {
+  return raw.length > MOST_RAW ? `${raw.slice(0, MOST_RAW)}…` : raw;
 }

@@ -8,8 +8,6 @@
 export { answerPage } from "./answer_page.ts";
 export { FormTokens } from "./form_tokens.ts";
 export { type HttpCall, isSameOrigin } from "./same_origin.ts";
-export { ACTIONS, type PageAction } from "./actions.ts";
 export { parseCall, type Wanted } from "./wanted.ts";
 export { type PageAnswer, pageHeaders } from "./page_answer.ts";
-export { readReportRows } from "./report_rows.ts";
-export type { Explanation, PagePorts, RowsPage, ShownRow } from "./page_ports.ts";
+export type { PagePorts } from "./page_ports.ts";

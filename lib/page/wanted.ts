@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { checkJobId, type HistoryQuery, JOB_STATUSES, TRIGGERS } from "../jobs/mod.ts";
-import { ACTIONS, type PageAction } from "./actions.ts";
+import { JOB_ACTIONS, type JobAction } from "../ingest/mod.ts";
 import type { HttpCall } from "./same_origin.ts";
 
 /** The reports that can be downloaded, by the name they are asked for. */
@@ -35,14 +35,14 @@ export type Wanted =
     readonly outcome?: "rejected" | "failed" | undefined;
     readonly q?: string | undefined;
     readonly cursor?: string | undefined;
-    readonly done?: PageAction | undefined;
+    readonly done?: JobAction | undefined;
   }
   | { readonly kind: "download"; readonly jobId: string; readonly file: Download }
-  | { readonly kind: "confirm"; readonly jobId: string; readonly action: PageAction }
+  | { readonly kind: "confirm"; readonly jobId: string; readonly action: JobAction }
   | {
     readonly kind: "act";
     readonly jobId: string;
-    readonly action: PageAction;
+    readonly action: JobAction;
     readonly token: string;
     readonly reason?: string | undefined;
   }
@@ -65,7 +65,7 @@ const optional = <S extends z.ZodType>(schema: S) =>
   );
 const text = (most: number) => optional(z.string().trim().max(most));
 const cursor = optional(z.string().max(8_192));
-const action = z.enum(ACTIONS);
+const action = z.enum(JOB_ACTIONS);
 
 const listSchema = z.object({
   status: optional(z.enum(JOB_STATUSES)),

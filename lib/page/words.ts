@@ -48,25 +48,3 @@ export const STAGE: Readonly<Record<string, string>> = {
   unfinished: "Waiting for the next trigger",
   finished: "Finished",
 };
-
-/** What to do about a failed or held job, by the code of its reason; without one of its own, by its state. */
-const NEXT_STEP: Readonly<Record<string, string>> = {
-  "config-invalid": "Correct the activation variable or connection that is named, then replay the file.",
-  "books-unbalanced": "Report this: rows are unaccounted for. Don't replay before it is understood.",
-};
-
-export function nextStep(status: JobStatus, code: string | undefined): string | undefined {
-  const own = code === undefined ? undefined : NEXT_STEP[code];
-  if (own) return own;
-  if (status === "held") {
-    return "Look at the file. Release it if it is right as it is; otherwise put a corrected one.";
-  }
-  if (status !== "failed") return undefined;
-  if (code?.startsWith("fluent-")) {
-    return "Fluent did not take part. The next trigger goes on where this job stopped; nothing that was confirmed is lost.";
-  }
-  if (code?.startsWith("s3-")) {
-    return "The bucket did not take part. The next trigger goes on where this job stopped.";
-  }
-  return "Put right what is named, then replay the file.";
-}

@@ -1,7 +1,7 @@
 import { silentLogger } from "../../lib/base/mod.ts";
-import { NO_ROWS, type Rows } from "../../lib/ingest/mod.ts";
+import { type JobRow, NO_ROWS, type Rows } from "../../lib/ingest/mod.ts";
 import { type JobStatus, JobTracker, type Trigger } from "../../lib/jobs/mod.ts";
-import { answerPage, FormTokens, type HttpCall, type PagePorts, type ShownRow } from "../../lib/page/mod.ts";
+import { answerPage, FormTokens, type HttpCall, type PagePorts } from "../../lib/page/mod.ts";
 import { VersoriKVAdapter } from "../../lib/state/mod.ts";
 import { MemoryKeyValue } from "../state/memory_kv.ts";
 import { VirtualClock } from "../virtual_clock.ts";
@@ -11,9 +11,10 @@ const DAY = 86_400_000;
 export const NOW = Date.UTC(2026, 0, 20, 9, 30, 0);
 
 /** A row whose every part is written by somebody who means harm. */
-export const HOSTILE: ShownRow = {
+export const HOSTILE: JobRow = {
   outcome: "rejected",
   line: 7,
+  endLine: 7,
   code: "value-invalid",
   message: `Cannot map 'qty' at line 7: expected a whole number, found '<img src=x onerror=alert(1)>'`,
   raw: `=HYPERLINK("http://evil.example"),"</code><script>alert(1)</script>","<img src=x onerror=alert(1)>"`,
@@ -38,11 +39,12 @@ export class Demo {
   readonly tracker = new JobTracker(this.kv, silentLogger, 30 * 86_400, this.clock);
   /** Every action that was asked for. */
   readonly acted: unknown[] = [];
-  readonly shownRows: ShownRow[] = [
+  readonly shownRows: JobRow[] = [
     HOSTILE,
-    ...Array.from({ length: 60 }, (_, i): ShownRow => ({
+    ...Array.from({ length: 60 }, (_, i): JobRow => ({
       outcome: i % 4 === 3 ? "failed" : "rejected",
       line: 12 + i * 9,
+      endLine: 12 + i * 9,
       code: i % 4 === 3 ? "fluent-404" : "not-a-number",
       message: i % 4 === 3
         ? `Fluent knows no product 'SKU-${10_000 + i}'`
@@ -59,37 +61,40 @@ export class Demo {
       feeds: ["inventory", "stores"],
       history: this.tracker.history,
       job: (jobId) => this.tracker.getJob(jobId),
-      rows: (_job, { outcome, text, cursor, limit }) => {
+      rows: (_job, { outcome, text, cursor, limit = 100 }) => {
         const fit = this.shownRows.filter((row) =>
           (outcome === undefined || row.outcome === outcome) &&
           (text === undefined || JSON.stringify(row).toLowerCase().includes(text.toLowerCase()))
         );
         const from = Number(cursor ?? 0);
         const next = from + limit < fit.length ? String(from + limit) : undefined;
-        return Promise.resolve({ rows: fit.slice(from, from + limit), nextCursor: next });
+        const rows = fit.slice(from, from + limit);
+        return Promise.resolve({ rows, complete: true, ...(next === undefined ? {} : { nextCursor: next }) });
       },
-      act: (jobId, action, options) => {
+      act: (action, { jobId }, { idempotencyKey: _token, ...options }) => {
         this.acted.push({ jobId, action, ...options });
         return Promise.resolve({ jobId });
       },
-      explain: ({ sku }) =>
-        Promise.resolve({
-          conclusion:
-            "Fluent shows 40 because stock-full.csv of 20 Jan said so at line 812, and Fluent took it.",
-          sightings: [{
-            jobId: "job-000001",
-            file: "inventory/incoming/stock-full.csv",
-            line: 812,
-            at: new Date(NOW - DAY).toISOString(),
-            raw: `${sku},LON-01,40`,
-            outcome: "confirmed",
-            steps: [
-              "Mapped to 40 on hand of type LAST_ON_HAND.",
-              "Sent in batch 4 of 200.",
-              "Fluent answered 200.",
-            ],
-          }],
-        }),
+      explain: ({ sku, location }) => {
+        const figure = {
+          jobId: "job-000001",
+          status: "completed" as const,
+          file: "inventory/incoming/stock-full.csv",
+          line: 812,
+          endLine: 812,
+          raw: `${sku},${location},40`,
+          cells: { sku, location, qty: "40" },
+          entity: { skuRef: sku, locationRef: location, qty: 40 },
+          outcome: "confirmed" as const,
+          batch: 3,
+          batchId: "4712",
+          deliveredAt: new Date(NOW - DAY).toISOString(),
+        };
+        const because = "Fluent has 40 because of line 812 of 'inventory/incoming/stock-full.csv'";
+        const at = new Date(NOW).toISOString();
+        const rest = { appearances: [figure], files: 14, gaps: [], complete: true };
+        return Promise.resolve({ sku, location, at, figure, because, ...rest });
+      },
     };
   }
 
