@@ -150,7 +150,8 @@ export class Observer {
         return;
       }
       case "held":
-        if (!file.empty && !isStale(job)) say("held: without a reason");
+        // Of a version that was replaced nothing more can be sent, and its successor may have been.
+        if (!file.empty && !isStale(job) && !arrived.replaced) say("held: without a reason");
         if (arrived.removed) say("held: the source was removed");
         return;
       case "failed":
