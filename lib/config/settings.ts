@@ -58,6 +58,11 @@ const jsonObject = () =>
     return z.NEVER;
   });
 
+/** A percentage such as `50%`, as a number. */
+const percentage = () =>
+  z.string().trim().regex(/^(100(\.0+)?|\d{1,2}(\.\d+)?)%$/, "expected a percentage such as '50%'")
+    .transform((percent) => Number(percent.slice(0, -1)));
+
 /**
  * The activation variables the connector reads: the one place that says which there are, what they may be and what they
  * default to. `versori.yaml` declares the same ones for the platform; a test keeps the two in step.
@@ -71,7 +76,7 @@ export const settingsSchema = z.object({
   s3ArchivePrefix: prefix().default("inventory/archive/"),
   s3ReportPrefix: prefix().default("inventory/reports/"),
   s3WorkPrefix: prefix().default("inventory/work/"),
-  filePattern: text().refine(isGlob, "expected at most 64 alternatives").default("*.csv"),
+  filePattern: text().refine(isGlob, "expected at most 64 alternatives").default("*.{csv,csv.gz,csv.zip}"),
   maxFilesPerRun: whole(0, 100_000).default(0),
   notYetSuffixes: z.string().default(".tmp,.part,.partial,.filepart,.uploading,.crdownload"),
   minFileAgeSeconds: decimal(0, 86_400).default(0),
@@ -81,6 +86,13 @@ export const settingsSchema = z.object({
   csvEncoding: text().default("auto"),
   csvDelimiter: z.string().min(1).default("auto"),
   rejectLimit: rejectLimit().default({ kind: "percent", value: 5 }),
+  unknownColumns: z.enum(["ignore", "warn", "hold"]).default("ignore"),
+  maxShrink: percentage().default(50),
+  staleGuard: z.enum(["on", "off"]).default("on"),
+  deltaFiles: z.string().trim().default(""),
+  maxRecordBytes: whole(1024, 64 * 1024 * 1024).default(1024 * 1024),
+  maxExpandedMiB: whole(1, 1024 * 1024).default(4096),
+  maxExpansionRatio: whole(2, 1_000_000).default(200),
   fluentRetailerId: z.union([z.number().int().transform(String), z.string().trim()])
     .pipe(z.string().regex(/^[1-9]\d*$/, "expected the retailer's number, such as 1")),
   fluentSource: text().default("batch"),

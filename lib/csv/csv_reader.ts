@@ -74,6 +74,11 @@ export class CsvReader {
     return this.#read(this.#join(chunk), false);
   }
 
+  /** Where the first record stands that was not returned yet: a reader started there finds the same rest. */
+  get position(): { readonly line: number; readonly offset: number } {
+    return { line: this.#line, offset: this.#offset };
+  }
+
   /** The file is at its end; returns the rest. */
   end(): CsvItem[] {
     this.#seen = new Uint8Array();

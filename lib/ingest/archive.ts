@@ -18,6 +18,7 @@ export async function archive(work: Work): Promise<StepOutcome> {
     await work.save({ archivedAs: undefined });
   }
   const status = finalStatus(work);
+  await noteSnapshot(work);
   await state.ledger.markFileProcessed(file, {
     jobId: request.jobId,
     status: status === "completed" ? "completed" : "completed_with_errors",
@@ -29,6 +30,15 @@ export async function archive(work: Work): Promise<StepOutcome> {
     await ports.store.deleteFile(file.key, work.signal);
   }
   return { kind: "done" };
+}
+
+/** Remembers a delivered snapshot: the next one of its feed is held against it. */
+async function noteSnapshot(work: Work): Promise<void> {
+  const { request, run, state } = work;
+  if (run.isSnapshot === false) return;
+  const { key, lastModified } = request.file;
+  const rows = run.rows.sendable;
+  await state.history.noteSnapshot(request.feed, { jobId: request.jobId, key, lastModified, rows });
 }
 
 /**

@@ -67,6 +67,45 @@ export class SegmentLog {
     this.#rows[low]!--;
   }
 
+  /** How many segments there are. */
+  get length(): number {
+    return this.#starts.length;
+  }
+
+  /** The segments from `index` on as bytes that `import` takes. */
+  exportFrom(index: number): Uint8Array {
+    const values: number[] = [];
+    for (let i = index; i < this.length; i++) {
+      values.push(this.#starts[i]!, this.#ends[i]!, this.#lines[i]!, this.#lastLines[i]!, this.#rows[i]!);
+    }
+    return new Uint8Array(Float64Array.from(values).buffer);
+  }
+
+  /**
+   * Takes the segments another log has exported from `index` on, in place of its own from there on.
+   *
+   * @param accepted rows that log had accepted
+   */
+  import(index: number, bytes: Uint8Array, accepted: number): void {
+    const values = new Float64Array(new Uint8Array(bytes).buffer);
+    for (const list of [this.#starts, this.#ends, this.#lines, this.#lastLines, this.#rows]) {
+      list.length = index;
+    }
+    for (let i = 0; i < values.length; i += 5) {
+      this.#starts.push(values[i]!);
+      this.#ends.push(values[i + 1]!);
+      this.#lines.push(values[i + 2]!);
+      this.#lastLines.push(values[i + 3]!);
+      this.#rows.push(values[i + 4]!);
+    }
+    this.#accepted = accepted;
+  }
+
+  /** The first line of a segment; undefined when there is none. */
+  lineOf(index: number): number | undefined {
+    return this.#lines[index];
+  }
+
   /** Puts neighbouring segments together into batches of at most `size` rows. Segments with no row to send are left out. */
   plan(size: number): PlannedBatch[] {
     const batches: PlannedBatch[] = [];

@@ -1,6 +1,6 @@
 import { ConnectorError } from "../base/mod.ts";
 import { CsvReader } from "../csv/mod.ts";
-import { type CustomResolvers, type RowMapper, UniversalMapper } from "../mapping/mod.ts";
+import { type CustomResolvers, type MappingError, type RowMapper, UniversalMapper } from "../mapping/mod.ts";
 import { isRejectsCsv, restored } from "../report/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
 import { decodeLines } from "./line_set.ts";
@@ -33,6 +33,7 @@ export class BatchReader {
     const reader = new CsvReader({
       dialect: this.#manifest.dialect,
       expectedColumns: this.#manifest.header.length,
+      maxRecordBytes: this.#manifest.maxRecordBytes,
       startLine: line,
       startOffset: start,
     });
@@ -61,22 +62,46 @@ export class BatchReader {
   }
 }
 
-/** The mapping of a manifest, compiled for its columns. */
+/** The mapping of a file, compiled for its columns. A header that comes again among the rows is refused. */
 export function rowMapper(
-  { mapping, columns, context, header }: Pick<Manifest, "mapping" | "columns" | "context" | "header">,
+  file: Pick<Manifest, "mapping" | "columns" | "context" | "header">,
   customResolvers: CustomResolvers | undefined,
 ): RowMapper {
+  const { mapping, columns, context, header } = file;
   const mapper = new UniversalMapper(mapping, { context, ...(customResolvers ? { customResolvers } : {}) });
   // A column without a name in the mapping gets one that no mapping can refer to.
   const row = mapper.compileRow(columns.map((column, i) => column ?? `\u0000${i}`));
   // A corrected report: what was made harmless for people is again what the file said.
-  return isRejectsCsv(header) ? { map: (cells) => row.map(cells.map(restored)) } : row;
+  const restores = isRejectsCsv(header);
+  const isHeader = isAgain(header);
+  return {
+    map: (cells) =>
+      isHeader(cells)
+        ? { ok: false, errors: [REPEATED_HEADER] }
+        : row.map(restores ? cells.map(restored) : cells),
+  };
+}
+
+const REPEATED_HEADER: MappingError = {
+  field: "",
+  code: "csv-repeated-header",
+  value: undefined,
+  message: "Cannot read this line as a row: it is the header again",
+};
+
+/** Tells the header's own cells, however they are spaced and cased. */
+function isAgain(header: readonly string[]): (cells: readonly string[]) => boolean {
+  const names = header.map((name) => name.trim().toLowerCase());
+  const length = names[0]?.length ?? 0;
+  return (cells) =>
+    cells[0]!.trim().length === length && cells.length === names.length &&
+    cells.every((cell, i) => cell.trim().toLowerCase() === names[i]);
 }
 
 /** The bytes of a range of the manifest's source, exactly. */
 export async function readRange(
   store: ObjectStore,
-  source: Manifest["source"],
+  source: { readonly key: string; readonly etag: string },
   range: { start: number; end: number },
   signal?: AbortSignal,
 ): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import { isTerminal } from "../jobs/mod.ts";
-import { comesBefore, type Place } from "../state/mod.ts";
+import type { Place } from "../state/mod.ts";
+import { guardAgainstFeed } from "./guards.ts";
 import type { HeldBecause } from "./manifest.ts";
 import type { Work } from "./work.ts";
 
@@ -8,7 +9,7 @@ export type Turn =
   | { readonly kind: "now" }
   /** Others go first; to be asked again after this many milliseconds. */
   | { readonly kind: "wait"; readonly afterMs: number }
-  /** A newer file of the feed was delivered meanwhile: sending this one would put old stock in place of new. */
+  /** What was sent of the feed meanwhile speaks against it: it would put old stock in place of new, or wipe some. */
   | { readonly kind: "too-late"; readonly heldBecause: HeldBecause };
 
 /** How far behind a list of places may be, in milliseconds: a place is looked past only when it is older than that. */
@@ -71,20 +72,15 @@ async function waiting(work: Work): Promise<Turn> {
   return { kind: "wait", afterMs: Math.min(MAX_WAIT_MS, 1_000 * Math.max(1, ahead)) };
 }
 
+/** What the files sent since this one was inspected say against sending it, unless somebody wants it all the same. */
 async function lateness(work: Work): Promise<Turn | undefined> {
-  const { state, request } = work;
-  const { newest } = await state.history.get(request.feed);
-  const { file } = request;
-  const late = newest !== undefined && newest.jobId !== request.jobId && comesBefore(file, newest);
-  if (!late || request.force) return undefined;
-  return {
-    kind: "too-late",
-    heldBecause: {
-      code: "file-stale",
-      message:
-        `A newer file of the feed, '${newest.key}' of ${newest.lastModified}, was sent while this one had ` +
-        "stopped: sending the rest would put old stock in place of new. Force it if that is what you want",
-      forcible: true,
-    },
+  const { state, request, settings, run } = work;
+  if (request.force) return undefined;
+  const against = {
+    file: request.file,
+    isSnapshot: run.isSnapshot ?? true,
+    sendable: run.rows.sendable,
   };
+  const heldBecause = guardAgainstFeed(against, settings, await state.history.get(request.feed));
+  return heldBecause && { kind: "too-late", heldBecause };
 }

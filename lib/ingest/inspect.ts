@@ -1,33 +1,213 @@
-import { createHash } from "node:crypto";
-import { type CsvItem, CsvReader, sniff } from "../csv/mod.ts";
+import { messageOf } from "../base/mod.ts";
+import { CsvReader } from "../csv/mod.ts";
 import { calculateBatchSize } from "../fluent/mod.ts";
-import { type MappingError, resolveHeader } from "../mapping/mod.ts";
-import { LISTED_ROWS, type RejectedRow } from "../report/mod.ts";
-import { AUTO_GRAIN, SegmentLog } from "./batch_plan.ts";
+import { S3Error } from "../s3/mod.ts";
+import { AUTO_GRAIN } from "./batch_plan.ts";
 import { rowMapper } from "./batch_reader.ts";
-import { guard } from "./guards.ts";
-import { KeyIndex, type Lines } from "./key_index.ts";
-import { LineSet } from "./line_set.ts";
+import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { FileHash } from "./file_hash.ts";
+import { guard, isSnapshot, warningsOf } from "./guards.ts";
 import { openFluentJobAhead } from "./fluent_jobs.ts";
-import { type HeldBecause, type Manifest, type ManifestBatch, writeManifest } from "./manifest.ts";
-import { normalise } from "./normalise.ts";
-import { envelopeOf } from "./payloads.ts";
+import { hashWhole, type NoRows, openInspected } from "./inspect_open.ts";
+import { emptyManifest, type InspectedFile } from "./inspected_file.ts";
+import { type Manifest, type ManifestBatch, writeManifest } from "./manifest.ts";
 import { RejectSpool } from "./reject_spool.ts";
+import { RowTally } from "./row_tally.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
-/** Bytes looked at to tell encoding and dialect, and in which the header must end. */
-const HEAD_BYTES = 64 * 1024;
-/** Rows after which it is guessed how many there will be. */
-const ROWS_TO_ESTIMATE = 1_000;
+/** Bytes and rows after which an inspection notes its place, beside each slice's end: about 16 MB of keys at most. */
+const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+const CHECKPOINT_ROWS = 1_000_000;
+
+/** Checkpoints a job may lose: beginning anew each time would never end. */
+const MAX_LOST = 2;
+
+/** An inspection under way. */
+interface Inspection {
+  readonly file: InspectedFile;
+  readonly tally: RowTally;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** The first record not read yet. */
+  readonly position: { readonly line: number; readonly offset: number };
+  readonly hash: FileHash | string;
+  /** The objects its checkpoints are kept in. */
+  readonly objects: readonly string[];
+}
 
 /**
- * Reads the file once, from its first byte to its last, sends nothing, and writes the manifest: what is in the file,
- * where each batch starts, what is rejected and why, and whether a guard holds it.
+ * Reads the file once, from its first byte to its last, a slice at a time, sends nothing, and writes the manifest: what
+ * is in the file, where each batch starts, what is rejected and why, and whether a guard holds it.
  */
 export async function inspect(work: Work): Promise<StepOutcome> {
-  const { ports, request, run } = work;
   await work.showProgress({ stage: "inspect", message: "Reading the file" }, true);
-  const manifest = await inspectFile(work);
+  let inspection = await resumed(work);
+  if (!inspection) {
+    const opened = await openInspected(work);
+    if (opened.kind === "no-rows") return await finish(work, await heldManifest(work, opened));
+    const { file, body, hash } = opened;
+    inspection = { file, tally: tallyOf(work, file), body, position: file.firstRow, hash, objects: [] };
+    if (typeof hash === "string") {
+      const object = await noteCheckpoint(work, inspection, inspection.position, []);
+      inspection = { ...inspection, objects: [object] };
+    }
+  }
+  if ((await readRows(work, inspection)) === "more") return { kind: "again", afterMs: 0 };
+  return await finish(work, await manifestOf(work, inspection));
+}
+
+/** The rows from where the inspection stands: to the end of the file, or of the slice. */
+async function readRows(work: Work, inspection: Inspection): Promise<"all" | "more"> {
+  const { file, tally, hash, body } = inspection;
+  const reader = new CsvReader({
+    dialect: file.dialect,
+    expectedColumns: file.columns.length,
+    maxRecordBytes: file.maxRecordBytes,
+    startLine: inspection.position.line,
+    startOffset: inspection.position.offset,
+  });
+  let objects = inspection.objects;
+  let { offset } = inspection.position;
+  let noted = { offset, read: tally.read };
+  for await (const chunk of body) {
+    if (typeof hash !== "string") hash.update(chunk, offset);
+    offset += chunk.length;
+    for (const item of reader.push(chunk)) if (tally.take(item, reader)) await tally.rejects.flush();
+    await work.checkClaim();
+    work.run.rows.read = tally.read;
+    await work.showProgress({ stage: "inspect", message: `Read ${tally.read} rows` });
+    const isDue = offset - noted.offset >= CHECKPOINT_BYTES || tally.read - noted.read >= CHECKPOINT_ROWS;
+    // A slice that has not passed a whole record yet would only repeat itself.
+    const mayStop = work.expired && reader.position.offset > inspection.position.offset;
+    if (!isDue && !mayStop) continue;
+    objects = [...objects, await noteCheckpoint(work, inspection, reader.position, objects)];
+    if (mayStop) return "more";
+    noted = { offset, read: tally.read };
+  }
+  for (const item of reader.end()) if (tally.take(item, reader)) await tally.rejects.flush();
+  await tally.rejects.flush();
+  return "all";
+}
+
+/** Stores where the inspection stands, so that a slice that dies later goes on from here. */
+async function noteCheckpoint(
+  work: Work,
+  inspection: Inspection,
+  position: Inspection["position"],
+  before: readonly string[],
+): Promise<string> {
+  const { file, tally, hash } = inspection;
+  await tally.rejects.flush();
+  await work.checkClaim(true);
+  const state = {
+    file,
+    position,
+    hash: typeof hash === "string" ? hash : hash.save(),
+    rejects: { parts: tally.rejects.parts, count: tally.rejects.count },
+  };
+  const key = await writeCheckpoint(work, state, tally.part(position.line), before);
+  await work.save({ checkpoint: key });
+  return key;
+}
+
+/** The inspection an earlier slice has left; undefined when there is none, or none that this version can go on with. */
+async function resumed(work: Work): Promise<Inspection | undefined> {
+  const { ports, run } = work;
+  if (run.checkpoint === undefined) return undefined;
+  try {
+    const { file, position, hash, rejects, parts, objects } = await readCheckpoint(work, run.checkpoint);
+    const tally = tallyOf(work, file, rejects);
+    tally.resume(parts, position.line);
+    return {
+      file,
+      tally,
+      body: bytesFrom(work, file.source, position.offset),
+      position,
+      hash: typeof hash === "string" ? hash : await FileHash.resume(hash),
+      objects,
+    };
+  } catch (error) {
+    if (error instanceof S3Error && error.code !== "s3-not-found") throw error;
+    const lost = (run.checkpointsLost ?? 0) + 1;
+    if (lost > MAX_LOST) throw error;
+    // Nothing was sent yet, so reading from the start again costs nothing but time.
+    ports.log.warn("checkpoint of an inspection cannot be used", {
+      jobId: work.request.jobId,
+      error: messageOf(error),
+    });
+    await work.save({ checkpoint: undefined, checkpointsLost: lost });
+    return undefined;
+  }
+}
+
+async function* bytesFrom(
+  work: Work,
+  source: Manifest["source"],
+  start: number,
+): AsyncGenerator<Uint8Array, void, void> {
+  if (start >= source.size) return;
+  const range = { start, end: source.size };
+  const { body } = await work.ports.store.openFile(source.key, {
+    range,
+    ifMatch: source.etag,
+    ...work.signal,
+  });
+  yield* body;
+}
+
+function tallyOf(work: Work, file: InspectedFile, rejects?: { parts: number; count: number }): RowTally {
+  const { ports, settings } = work;
+  return new RowTally({
+    random: ports.random,
+    grain: settings.batchSize || AUTO_GRAIN,
+    rejects: new RejectSpool(work, rejects),
+    map: rowMapper(file, ports.customResolvers).map,
+    columns: file.columns,
+    source: { start: file.firstRow.offset, size: file.source.size },
+  });
+}
+
+async function manifestOf(work: Work, { file, tally, hash }: Inspection): Promise<Manifest> {
+  const { settings, request, state } = work;
+  const { firstRow: _firstRow, unknownColumns, ...known } = file;
+  const rows = {
+    read: tally.read,
+    sendable: tally.sendable,
+    rejected: tally.rejects.count,
+    superseded: tally.superseded.size,
+  };
+  const batchSize = calculateBatchSize(rows.sendable, settings.batchSize || undefined);
+  const batches = tally.segments.plan(batchSize).map(
+    ({ start, length, line, lastLine, rows: n }): ManifestBatch => {
+      const superseded = rows.superseded === 0 ? undefined : tally.superseded.encode(line, lastLine);
+      return superseded === undefined ? [start, length, line, n] : [start, length, line, n, superseded];
+    },
+  );
+  const guarded = { file: request.file, header: file.header, unknownColumns, rows };
+  const heldBecause = guard(guarded, settings, await state.history.get(request.feed));
+  return {
+    ...emptyManifest(work, file.mapping),
+    ...known,
+    sha256: typeof hash === "string" ? hash : hash.digest(),
+    rows,
+    rejectParts: tally.rejects.parts,
+    superseded: tally.firstSuperseded(),
+    warnings: warningsOf(guarded, settings),
+    ...(heldBecause ? { heldBecause } : {}),
+    batchSize,
+    batches,
+  };
+}
+
+async function heldManifest(work: Work, { manifest, problem }: NoRows): Promise<Manifest> {
+  const { request, settings } = work;
+  const { header, rows } = manifest;
+  const heldBecause = problem ??
+    guard({ file: request.file, header, unknownColumns: [], rows }, settings, { v: 1 });
+  return { ...manifest, sha256: await hashWhole(work), ...(heldBecause ? { heldBecause } : {}) };
+}
+
+async function finish(work: Work, manifest: Manifest): Promise<StepOutcome> {
+  const { ports, request, run } = work;
   await work.checkClaim(true);
   const held = manifest.heldBecause;
   const forced = request.force !== undefined && held?.forcible === true;
@@ -37,342 +217,18 @@ export async function inspect(work: Work): Promise<StepOutcome> {
     passes ? openFluentJobAhead(work) : undefined,
   ]);
   const { read, sendable, rejected, superseded } = manifest.rows;
+  for (const warning of manifest.warnings) {
+    ports.log.warn("file inspected with a warning", { jobId: request.jobId, key: request.file.key, warning });
+  }
   await work.save({
     sha256: manifest.sha256,
-    mapping: { name: manifest.mapping.name, version: manifest.mapping.version },
     rows: { ...run.rows, read, sendable, rejected, superseded, unconfirmed: sendable },
     batches: { total: manifest.batches.length, sent: 0, resent: 0 },
+    checkpoint: undefined,
+    isSnapshot: isSnapshot({ file: request.file, header: manifest.header }, work.settings),
+    warnings: manifest.warnings.length > 0 ? manifest.warnings : undefined,
     ...(held && !forced ? { heldBecause: held } : {}),
   });
   await work.showProgress({ stage: "inspect", message: `Read ${read} rows` }, true);
   return { kind: "done" };
-}
-
-async function inspectFile(work: Work): Promise<Manifest> {
-  const { ports, settings, request } = work;
-  const mapping = await ports.loadMapping(settings.mapping);
-  const context = { retailerId: Number(settings.fluentRetailerId) };
-  const hash = createHash("sha256");
-  const original = { key: request.file.key, etag: request.file.etag, size: request.file.size };
-  const empty = {
-    v: 1 as const,
-    jobId: request.jobId,
-    file: request.file,
-    source: original,
-    encoding: "utf-8",
-    dialect: { delimiter: ",", quote: '"', escape: '"' },
-    header: [],
-    columns: [],
-    mapping,
-    context,
-    rows: { read: 0, sendable: 0, rejected: 0, superseded: 0 },
-    rejectParts: 0,
-    superseded: [],
-    batchSize: calculateBatchSize(0, settings.batchSize || undefined),
-    envelope: envelopeOf(settings),
-    batches: [],
-  };
-
-  const first = await openSource(work, original);
-  const head = await readHead(first, hash);
-  const declared = {
-    ...declaredAs("encoding", request.as?.encoding ?? settings.csvEncoding),
-    ...declaredAs("delimiter", request.as?.delimiter ?? settings.csvDelimiter),
-  };
-  const held = (because: Omit<HeldBecause, "forcible"> & { forcible?: boolean }) => ({
-    code: because.code,
-    message: because.message,
-    forcible: because.forcible ?? false,
-  });
-  const finishHash = async () => {
-    for await (const chunk of first.rest) hash.update(chunk);
-    return hash.digest("hex");
-  };
-  if (head.length === 0) {
-    const heldBecause = guard(empty.rows, settings.rejectLimit)!;
-    return { ...empty, sha256: await finishHash(), heldBecause };
-  }
-  const sniffed = sniff(head, declared);
-  if (sniffed.problem) {
-    return {
-      ...empty,
-      encoding: sniffed.encoding,
-      sha256: await finishHash(),
-      heldBecause: held(sniffed.problem),
-    };
-  }
-
-  let source = original;
-  let body: AsyncIterable<Uint8Array> = chain(head, first.rest);
-  let startOffset = sniffed.bomBytes;
-  let sha256: string | undefined;
-  let headBytes = head;
-  if (sniffed.encoding !== "utf-8") {
-    // From here on there is one kind of file: plain UTF-8 that can be read by range.
-    const normalised = await normalise(work, chain(head, hashing(first.rest, hash)), sniffed.encoding);
-    if ("problem" in normalised) {
-      return {
-        ...empty,
-        encoding: sniffed.encoding,
-        sha256: await finishHash(),
-        heldBecause: held(normalised.problem),
-      };
-    }
-    sha256 = hash.digest("hex");
-    source = normalised;
-    startOffset = 0;
-    const again = await openSource(work, source);
-    headBytes = await readHead(again, undefined);
-    body = chain(headBytes, again.rest);
-  } else {
-    body = chain(head, hashing(first.rest, hash));
-  }
-
-  const { dialect } = sniffed;
-  const headerItem = readHeader(headBytes.subarray(startOffset), dialect, startOffset);
-  if (!headerItem || headerItem.kind === "damage") {
-    await drain(body);
-    const heldBecause = headerItem
-      ? held({
-        code: "header-unreadable",
-        message: `The header at line ${headerItem.line} cannot be read: ${headerItem.message}`,
-      })
-      : guard(empty.rows, settings.rejectLimit)!;
-    return {
-      ...empty,
-      dialect,
-      source,
-      encoding: sniffed.encoding,
-      sha256: sha256 ?? hash.digest("hex"),
-      heldBecause,
-    };
-  }
-  const header = resolveHeader(mapping, headerItem.cells);
-  if (header.problem) {
-    await drain(body);
-    return {
-      ...empty,
-      dialect,
-      source,
-      encoding: sniffed.encoding,
-      header: [...headerItem.cells],
-      sha256: sha256 ?? hash.digest("hex"),
-      heldBecause: held(header.problem),
-    };
-  }
-  const columns = header.columns.map((column) => column ?? null);
-  const rows = await readRows(work, {
-    body,
-    skip: headerItem.offset + headerItem.length,
-    startLine: headerItem.endLine + 1,
-    dialect,
-    columns,
-    map: rowMapper({ mapping, columns, context, header: headerItem.cells as string[] }, ports.customResolvers)
-      .map,
-    sourceSize: source.size,
-  });
-  const counts = {
-    read: rows.read,
-    sendable: rows.accepted - rows.superseded.size,
-    rejected: rows.rejects.count,
-    superseded: rows.superseded.size,
-  };
-  const batchSize = calculateBatchSize(counts.sendable, settings.batchSize || undefined);
-  const batches = rows.segments.plan(batchSize).map(
-    ({ start, length, line, lastLine, rows: n }): ManifestBatch => {
-      const superseded = rows.superseded.size === 0 ? undefined : rows.superseded.encode(line, lastLine);
-      return superseded === undefined ? [start, length, line, n] : [start, length, line, n, superseded];
-    },
-  );
-  const heldBecause = guard(counts, settings.rejectLimit);
-  return {
-    ...empty,
-    source,
-    dialect,
-    encoding: sniffed.encoding,
-    header: [...headerItem.cells],
-    columns,
-    sha256: sha256 ?? hash.digest("hex"),
-    rows: counts,
-    rejectParts: rows.rejects.parts,
-    superseded: rows.firstSuperseded(),
-    ...(heldBecause ? { heldBecause } : {}),
-    batchSize,
-    batches,
-  };
-}
-
-/** What is declared of a file, unless it is to be found out. */
-function declaredAs<N extends string>(name: N, value: string): { [n in N]?: string } {
-  return value === "auto" ? {} : { [name]: value } as { [n in N]?: string };
-}
-
-/** The rows below the header, one after the other. */
-async function readRows(work: Work, input: {
-  body: AsyncIterable<Uint8Array>;
-  /** Bytes of the body before the first row. */
-  skip: number;
-  startLine: number;
-  dialect: Manifest["dialect"];
-  columns: readonly (string | null)[];
-  map: ReturnType<typeof rowMapper>["map"];
-  sourceSize: number;
-}) {
-  const { settings } = work;
-  const reader = new CsvReader({
-    dialect: input.dialect,
-    expectedColumns: input.columns.length,
-    startLine: input.startLine,
-    startOffset: input.skip,
-  });
-  const segments = new SegmentLog(settings.batchSize || AUTO_GRAIN);
-  const superseded = new LineSet();
-  const longSuperseded = new Map<number, number>();
-  const rejects = new RejectSpool(work);
-  const keys = new KeyIndex(work.ports.random);
-  let read = 0;
-  let accepted = 0;
-
-  const take = (item: CsvItem): boolean => {
-    read++;
-    if (item.kind === "damage") {
-      const { line, endLine, column, code, raw, message } = item;
-      return rejects.add({ line, endLine, ...(column === undefined ? {} : { column }), code, raw, message });
-    }
-    const mapped = input.map(item.cells);
-    if (!mapped.ok) {
-      return rejects.add(rejectedByMapping(item, reader.rawText(item), mapped.errors, input.columns));
-    }
-    accepted++;
-    segments.add(item);
-    if (accepted === ROWS_TO_ESTIMATE) {
-      const bytesPerRow = (item.offset + item.length - input.skip) / accepted;
-      keys.reserve(Math.ceil(input.sourceSize / bytesPerRow * 1.05));
-    }
-    const earlier = keys.put(mapped.key, item.line, item.endLine);
-    if (earlier) supersede(earlier);
-    return false;
-  };
-  const supersede = (earlier: Lines): void => {
-    superseded.add(earlier.line);
-    if (earlier.endLine !== earlier.line) longSuperseded.set(earlier.line, earlier.endLine);
-    segments.supersede(earlier.line);
-  };
-  const takeAll = async (items: readonly CsvItem[]): Promise<void> => {
-    for (const item of items) if (take(item)) await rejects.flush();
-  };
-
-  let toSkip = input.skip;
-  for await (const chunk of input.body) {
-    const skipped = Math.min(toSkip, chunk.length);
-    toSkip -= skipped;
-    await takeAll(reader.push(skipped === 0 ? chunk : chunk.subarray(skipped)));
-    await work.checkClaim();
-    work.run.rows.read = read;
-    await work.showProgress({ stage: "inspect", message: `Read ${read} rows` });
-  }
-  await takeAll(reader.end());
-  await rejects.flush();
-
-  const firstSuperseded = (): { line: number; endLine: number }[] => {
-    const first: { line: number; endLine: number }[] = [];
-    for (const line of superseded) {
-      if (first.length >= LISTED_ROWS) break;
-      first.push({ line, endLine: longSuperseded.get(line) ?? line });
-    }
-    return first;
-  };
-  return { read, accepted, segments, superseded, rejects, firstSuperseded };
-}
-
-/** A row the mapping could not map: its first error's column and code, every error's message. */
-function rejectedByMapping(
-  record: Lines,
-  raw: string,
-  errors: readonly MappingError[],
-  columns: readonly (string | null)[],
-): RejectedRow {
-  const first = errors[0];
-  const index = first?.source === undefined ? -1 : columns.indexOf(first.source);
-  return {
-    line: record.line,
-    endLine: record.endLine,
-    ...(index < 0 ? {} : { column: index + 1 }),
-    code: first?.code ?? "mapping",
-    raw,
-    message: errors.map((error) => error.message).join("; "),
-  };
-}
-
-interface Source {
-  readonly rest: AsyncIterableIterator<Uint8Array>;
-}
-
-async function openSource(work: Work, source: Manifest["source"]): Promise<Source> {
-  const { body } = await work.ports.store.openFile(source.key, { ifMatch: source.etag, ...work.signal });
-  const iterator = body[Symbol.asyncIterator]();
-  return {
-    rest: {
-      next: () => iterator.next(),
-      return: () => iterator.return?.() ?? Promise.resolve({ done: true, value: undefined }),
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    },
-  };
-}
-
-/** The first bytes of a source: `HEAD_BYTES` or more, or all there are. */
-async function readHead(
-  source: Source,
-  hash: ReturnType<typeof createHash> | undefined,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  while (size < HEAD_BYTES) {
-    const next = await source.rest.next();
-    if (next.done) break;
-    hash?.update(next.value);
-    chunks.push(next.value);
-    size += next.value.length;
-  }
-  if (chunks.length === 1) return chunks[0]!;
-  const head = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    head.set(chunk, at);
-    at += chunk.length;
-  }
-  return head;
-}
-
-/** The file's first record: its header. Undefined when there is none. */
-function readHeader(
-  head: Uint8Array,
-  dialect: Manifest["dialect"],
-  startOffset: number,
-): CsvItem | undefined {
-  const reader = new CsvReader({ dialect, startOffset });
-  return [...reader.push(head), ...reader.end()][0];
-}
-
-async function* chain(head: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield head;
-  yield* rest;
-}
-
-async function* hashing(
-  chunks: AsyncIterable<Uint8Array>,
-  hash: ReturnType<typeof createHash>,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    yield chunk;
-  }
-}
-
-/** Reads to the end, for the sake of the hash. */
-async function drain(body: AsyncIterable<Uint8Array>): Promise<void> {
-  const iterator = body[Symbol.asyncIterator]();
-  while (!(await iterator.next()).done) { /* the chunks themselves are not needed */ }
 }

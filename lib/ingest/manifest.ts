@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ConnectorError } from "../base/mod.ts";
+import { MAX_RECORD_BYTES } from "../csv/mod.ts";
 import { mappingFileSchema } from "../mapping/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
 import { ingestFileSchema } from "../state/mod.ts";
@@ -41,6 +42,8 @@ export const manifestSchema = z.object({
   mapping: mappingFileSchema,
   /** Values of `$context.*`. */
   context: z.record(z.string(), z.unknown()),
+  /** Bytes a record may have; what a manifest written before this was kept was read with. */
+  maxRecordBytes: count.default(MAX_RECORD_BYTES),
   /** SHA-256 of the file's bytes, hexadecimal. */
   sha256: z.string(),
   rows: z.object({ read: count, sendable: count, rejected: count, superseded: count }),
@@ -49,6 +52,8 @@ export const manifestSchema = z.object({
   /** The first superseded rows. */
   superseded: z.array(z.object({ line: count, endLine: count })),
   heldBecause: heldBecauseSchema.optional(),
+  /** What is worth knowing of a file that is not held for it. */
+  warnings: z.array(z.string()).default([]),
   batchSize: count,
   /** What every batch says beside its rows; absent in manifests written before it was kept. */
   envelope: z.object({

@@ -1,39 +1,81 @@
-import type { Manifest } from "./manifest.ts";
+import { ExpandError, type ExpandLimits, gunzip, isGzip, isZip, unzipOnly } from "../csv/mod.ts";
+import { readRange } from "./batch_reader.ts";
+import { type HeldBecause, type Manifest } from "./manifest.ts";
 import type { Work } from "./work.ts";
+
+type Problem = Pick<HeldBecause, "code" | "message">;
+
+/** Whether a file has to be expanded before anything can be said of its content. */
+export function isCompressed(head: Uint8Array): boolean {
+  return isGzip(head) || isZip(head);
+}
+
+/**
+ * The content of a compressed file. What it gives is to be trusted only once it has come to its end.
+ *
+ * @param head the file's first bytes
+ * @param whole opens the file from its start
+ * @throws ExpandError, while it is iterated
+ */
+export function expanded(
+  work: Work,
+  head: Uint8Array,
+  whole: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  const { settings, ports, request: { file } } = work;
+  const limits: ExpandLimits = {
+    maxBytes: settings.maxExpandedMiB * 1024 * 1024,
+    maxRatio: settings.maxExpansionRatio,
+  };
+  if (isGzip(head)) return gunzip(whole, limits);
+  const read = (start: number, end: number) => readRange(ports.store, file, { start, end }, ports.signal);
+  return unzipOnly({ size: file.size, read }, limits);
+}
 
 /**
  * Writes a file that is not plain UTF-8 back as plain UTF-8 under the work prefix, so that any part of it can be read
  * by range. Bytes that the encoding doesn't know are a problem, never U+FFFD.
+ *
+ * A compressed or re-encoded stream cannot be taken up half-way, so this is one slice's work, whatever its size; the
+ * copy appears whole or not at all.
  */
 export async function normalise(
   work: Work,
   body: AsyncIterable<Uint8Array>,
   encoding: string,
-): Promise<Manifest["source"] | { readonly problem: { readonly code: string; readonly message: string } }> {
+): Promise<Manifest["source"] | { readonly problem: Problem }> {
   const { ports, settings, request } = work;
-  let decoder: TextDecoder;
-  try {
-    decoder = new TextDecoder(encoding, { fatal: true });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return { problem: { code: "encoding-unknown", message: `The encoding '${encoding}' is not known` } };
-  }
   const key = `${settings.s3WorkPrefix}${request.jobId}/source.csv`;
   const undecodable = new Undecodable();
+  const decoder = encoding === "utf-8" ? undefined : new TextDecoder(encoding, { fatal: true });
+  const utf8 = decoder ? decoded(body, decoder, undecodable) : body;
+  let problem: Problem | undefined;
+  async function* watched() {
+    try {
+      for await (const chunk of utf8) {
+        await work.checkClaim();
+        yield chunk;
+      }
+    } catch (error) {
+      if (error instanceof ExpandError) problem = { code: error.code, message: error.message };
+      if (undecodable.found) {
+        problem = {
+          code: "encoding-invalid",
+          message: `The file is not valid ${encoding}: ${undecodable.where}`,
+        };
+      }
+      throw error;
+    }
+  }
   try {
-    const { etag, size } = await ports.store.uploadFile(key, decoded(body, decoder, undecodable), {
+    const { etag, size } = await ports.store.uploadFile(key, watched(), {
       contentType: "text/csv; charset=utf-8",
       ...work.signal,
     });
     return { key, etag, size };
   } catch (error) {
-    if (!undecodable.found) throw error;
-    return {
-      problem: {
-        code: "encoding-invalid",
-        message: `The file is not valid ${encoding}: ${undecodable.where}`,
-      },
-    };
+    if (!problem) throw error;
+    return { problem };
   }
 }
 

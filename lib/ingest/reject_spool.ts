@@ -19,11 +19,14 @@ export class RejectSpool {
   readonly #work: Work;
   #lines: string[] = [];
   #chars = 0;
-  parts = 0;
-  count = 0;
+  parts: number;
+  count: number;
 
-  constructor(work: Work) {
+  /** @param from what was written before, where another slice goes on */
+  constructor(work: Work, from: { readonly parts: number; readonly count: number } = { parts: 0, count: 0 }) {
     this.#work = work;
+    this.parts = from.parts;
+    this.count = from.count;
   }
 
   /** Takes one row. True when a part is full and `flush` should be called. */
@@ -37,6 +40,7 @@ export class RejectSpool {
 
   async flush(): Promise<void> {
     if (this.#lines.length === 0) return;
+    await this.#work.checkClaim();
     this.parts++;
     const { settings, request, ports } = this.#work;
     const body = this.#lines.join("");

@@ -20,7 +20,15 @@ export const runRecordSchema = z.object({
   sha256: z.string().optional(),
   rows: rowsSchema,
   batches: z.object({ total: count, sent: count, resent: count }),
+  /** The object that says how far an unfinished inspection has come. */
+  checkpoint: z.string().optional(),
+  /** How often one could not be read, and the inspection began anew. */
+  checkpointsLost: count.optional(),
   heldBecause: heldBecauseSchema.optional(),
+  /** Whether the file is a whole snapshot of its feed; known once inspect is done. */
+  isSnapshot: z.boolean().optional(),
+  /** What is worth knowing of the file although it was not held for it. */
+  warnings: z.array(z.string()).optional(),
   /** The Fluent jobs this file's batches went to, in order; the last one is open. */
   fluentJobs: z.array(z.string()),
   /** Whether the last Fluent job was found closed, so that a new one is needed. */

@@ -196,6 +196,7 @@ export class Work {
       ...(run.mapping ? { mapping: run.mapping } : {}),
       // Said either way: details are merged, and a released file must not look held any more.
       heldBecause: run.heldBecause ?? null,
+      ...(run.warnings ? { warnings: run.warnings } : {}),
       ...(run.reports ? { reports: run.reports } : {}),
       ...(run.archivedAs ? { archivedAs: run.archivedAs } : {}),
       ...(request.force ? { forced: request.force } : {}),

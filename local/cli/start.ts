@@ -20,6 +20,8 @@ export interface StartOptions {
 }
 
 const BUCKET = "inventory";
+/** Which files hold changes only: one of the samples does, and the guard against shrunken snapshots must not hold it. */
+const DELTA_FILES = "*corrections*.csv";
 /** Says that this bucket has had its samples, so that they don't come back after they were archived. */
 const SEEDED_KEY = "inventory/samples-seeded";
 
@@ -47,6 +49,7 @@ export async function start(options: StartOptions): Promise<number> {
     port: options.port,
     bucket: BUCKET,
     schedules: true,
+    variables: { deltaFiles: DELTA_FILES },
     log: {
       level: options.verbose ? "info" : "error",
       format: Deno.stdout.isTerminal() ? "pretty" : "json",
@@ -118,8 +121,12 @@ Serving. Put files into s3://${BUCKET}/${stack.settings.s3Prefix} at ${stack.s3U
 (access key id '${stack.s3Keys.accessKeyId}', secret '${stack.s3Keys.secretAccessKey}'), then:
   curl -X POST ${stack.url}/inventory-adhoc -H 'x-api-key: ${stack.apiKey}'
   curl '${stack.url}/job-status?jobId=JOB' -H 'x-api-key: ${stack.apiKey}'
+<<<<<<< HEAD
 Jobs, rows and actions: ${stack.url}/jobs-dashboard
 (user '${stack.pageUser.username}', password '${stack.pageUser.password}')
+=======
+A snapshot much smaller than the last one is held; a file named ${DELTA_FILES} holds changes only, and passes.
+>>>>>>> 871e761 (Inspect in slices that resume by byte range; read gzip and zip; hold stale and shrunken snapshots)
 Stop with Ctrl-C; what is under way goes on at the next start.`);
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

@@ -208,6 +208,7 @@ Deno.test("effectively once: two triggers at the same moment deliver a file once
 
 Deno.test("files of one feed are delivered one after the other, the oldest first", async () => {
   const world = new World();
+  world.variables["deltaFiles"] = "a.csv";
   await world.put("b.csv", csvOf(300));
   await world.put("a.csv", "sku,location,qty\nSKU-00001,LOC-1,5000\n");
   await world.discover();

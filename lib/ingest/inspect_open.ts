@@ -1,0 +1,218 @@
+import { CsvReader, ExpandError, sniff, type SniffedFormat } from "../csv/mod.ts";
+import { type MappingFile, resolveHeader } from "../mapping/mod.ts";
+import { FileHash } from "./file_hash.ts";
+import { emptyManifest, type InspectedFile } from "./inspected_file.ts";
+import type { HeldBecause, Manifest } from "./manifest.ts";
+import { expanded, isCompressed, normalise } from "./normalise.ts";
+import type { Work } from "./work.ts";
+
+/** Bytes looked at to tell encoding and dialect, and in which the header must end. */
+const HEAD_BYTES = 64 * 1024;
+
+/** A file whose rows can be read from here on. */
+export interface OpenedRows {
+  readonly kind: "rows";
+  readonly file: InspectedFile;
+  /** What comes after the header, and where it starts in the source. */
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly offset: number;
+  /** Of the file's own bytes: still going on, or done. */
+  readonly hash: FileHash | string;
+}
+
+/** A file that has no rows to read. */
+export interface NoRows {
+  readonly kind: "no-rows";
+  readonly manifest: Omit<Manifest, "sha256">;
+  /** Absent when there are simply none. */
+  readonly problem?: HeldBecause;
+}
+
+/** Looks at a file's first bytes: what it is, how it is written, and what its header says. */
+export async function openInspected(work: Work): Promise<OpenedRows | NoRows> {
+  const { ports, settings } = work;
+  const mapping = await ports.loadMapping(settings.mapping);
+  const empty = emptyManifest(work, mapping);
+  const hash = await FileHash.start();
+  const original = await openStream(work, empty.source);
+  const raw = hashed(original, hash);
+  const head = await takeHead(raw);
+  if (!isCompressed(head.bytes)) {
+    const format = sniffHead(work, head.bytes);
+    if (format.problem || head.bytes.length === 0) return await noRows(original, empty, format);
+    if (format.encoding !== "utf-8") {
+      return await openNormalised(work, empty, chain(head.bytes, raw), format, hash);
+    }
+    return openRows(work, empty, format, head.bytes, raw, hash) ?? await noRows(original, empty, format);
+  }
+
+  const content = expanded(work, head.bytes, chain(head.bytes, raw));
+  try {
+    const inner = await takeHead(content);
+    const format = sniffHead(work, inner.bytes);
+    if (format.problem || inner.bytes.length === 0) {
+      // Nothing is said of a content before its archive has proved whole.
+      for await (const _ of content) { /* its end is all that matters */ }
+      return await noRows(original, empty, format);
+    }
+    return await openNormalised(work, empty, chain(inner.bytes, content), format, hash);
+  } catch (error) {
+    if (!(error instanceof ExpandError)) throw error;
+    return await noRows(original, empty, { ...sniffed(empty), problem: error });
+  } finally {
+    await content.return();
+    await original.return();
+  }
+}
+
+/** A stream that has been opened and can be closed early. */
+type Stream = AsyncGenerator<Uint8Array, void, void>;
+
+async function openStream(work: Work, source: Manifest["source"]): Promise<Stream> {
+  const { body } = await work.ports.store.openFile(source.key, { ifMatch: source.etag, ...work.signal });
+  return (async function* () {
+    yield* body;
+  })();
+}
+
+async function* hashed(stream: Stream, hash: FileHash): Stream {
+  let offset = 0;
+  for await (const chunk of stream) {
+    hash.update(chunk, offset);
+    offset += chunk.length;
+    yield chunk;
+  }
+}
+
+/** The first bytes of a stream: `HEAD_BYTES` or more, or all there are. The stream goes on after them. */
+async function takeHead(stream: Stream): Promise<{ bytes: Uint8Array }> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  while (size < HEAD_BYTES) {
+    const next = await stream.next();
+    if (next.done) break;
+    chunks.push(next.value);
+    size += next.value.length;
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return { bytes };
+}
+
+function sniffHead(work: Work, head: Uint8Array): SniffedFormat {
+  const { csvEncoding, csvDelimiter } = work.settings;
+  return sniff(head, {
+    ...(csvEncoding === "auto" ? {} : { encoding: csvEncoding }),
+    ...(csvDelimiter === "auto" ? {} : { delimiter: csvDelimiter }),
+  });
+}
+
+/** From here on there is one kind of file: plain UTF-8 that can be read by range. */
+async function openNormalised(
+  work: Work,
+  empty: Omit<Manifest, "sha256">,
+  content: AsyncIterable<Uint8Array>,
+  format: SniffedFormat,
+  hash: FileHash,
+): Promise<OpenedRows | NoRows> {
+  const source = await normalise(work, content, format.encoding);
+  if ("problem" in source) return noRowsOf(empty, { ...format, problem: source.problem });
+  const stream = await openStream(work, source);
+  const { bytes } = await takeHead(stream);
+  // Decoding has taken any byte order mark away; expanding alone has not.
+  const bomBytes = format.encoding === "utf-8" ? format.bomBytes : 0;
+  // A zip archive is not read from front to end.
+  const sha256 = hash.bytes === work.request.file.size ? hash.digest() : await hashWhole(work);
+  const manifest = { ...empty, source };
+  return openRows(work, manifest, { ...format, bomBytes }, bytes, stream, sha256) ??
+    await noRows(stream, manifest, format);
+}
+
+/** The rows below the header; undefined when there is no header at all. */
+function openRows(
+  work: Work,
+  empty: Omit<Manifest, "sha256">,
+  format: SniffedFormat,
+  head: Uint8Array,
+  rest: Stream,
+  hash: FileHash | string,
+): OpenedRows | NoRows | undefined {
+  const { dialect, encoding, bomBytes } = format;
+  const reader = new CsvReader({
+    dialect,
+    startOffset: bomBytes,
+    maxRecordBytes: Math.max(work.settings.maxRecordBytes, HEAD_BYTES),
+  });
+  const first = [...reader.push(head.subarray(bomBytes)), ...reader.end()][0];
+  if (!first) return undefined;
+  if (first.kind === "damage") {
+    const message = `The header at line ${first.line} cannot be read: ${first.message}`;
+    return noRowsOf(empty, { ...format, problem: { code: "header-unreadable", message } });
+  }
+  const header = resolveHeader(empty.mapping as MappingFile, first.cells);
+  const manifest = { ...empty, dialect, encoding, header: [...first.cells] };
+  if (header.problem) return noRowsOf(manifest, { ...format, problem: header.problem });
+  const offset = first.offset + first.length;
+  return {
+    kind: "rows",
+    file: {
+      source: empty.source,
+      encoding,
+      dialect,
+      header: [...first.cells],
+      columns: header.columns.map((column) => column ?? null),
+      mapping: empty.mapping,
+      context: empty.context,
+      maxRecordBytes: empty.maxRecordBytes,
+      unknownColumns: [...header.unknownColumns],
+      firstRow: { line: first.endLine + 1, offset },
+    },
+    body: chain(head.subarray(offset), rest),
+    offset,
+    hash,
+  };
+}
+
+async function noRows(
+  stream: Stream,
+  empty: Omit<Manifest, "sha256">,
+  format: SniffedFormat,
+): Promise<NoRows> {
+  await stream.return();
+  return noRowsOf(empty, format);
+}
+
+function noRowsOf(empty: Omit<Manifest, "sha256">, format: SniffedFormat): NoRows {
+  const { encoding, dialect, problem } = format;
+  return {
+    kind: "no-rows",
+    manifest: { ...empty, encoding, dialect },
+    ...(problem ? { problem: { code: problem.code, message: problem.message, forcible: false } } : {}),
+  };
+}
+
+function sniffed({ encoding, dialect }: Omit<Manifest, "sha256">): SniffedFormat {
+  return { encoding, dialect, bomBytes: 0 };
+}
+
+/** The SHA-256 of the file's own bytes, read once more. */
+export async function hashWhole(work: Work): Promise<string> {
+  const hash = await FileHash.start();
+  const { key, etag, size } = work.request.file;
+  if (size > 0) {
+    for await (const _ of hashed(await openStream(work, { key, etag, size }), hash)) await work.checkClaim();
+  }
+  return hash.digest();
+}
+
+async function* chain(
+  head: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  yield head;
+  yield* rest;
+}
