@@ -29,13 +29,18 @@ export function archiveOrDocument(bytes: Uint8Array): ContentProblem | undefined
   return undefined;
 }
 
-/** Not text in UTF-8 or anything that shares ASCII with it. */
-export function notText(bytes: Uint8Array): ContentProblem | undefined {
+/**
+ * Not text in UTF-8 or anything that shares ASCII with it.
+ *
+ * @param delimiter the declared one: it may be a control character itself
+ */
+export function notText(bytes: Uint8Array, delimiter?: string): ContentProblem | undefined {
+  const between = delimiter?.charCodeAt(0);
   let control = 0;
   let nul = 0;
   for (const byte of bytes) {
     if (byte === 0) nul++;
-    if (byte < 9 || (byte > 13 && byte < 32)) control++;
+    if (byte !== between && (byte < 9 || (byte > 13 && byte < 32))) control++;
   }
   if (control <= bytes.length * MAX_CONTROL_SHARE) return undefined;
   if (nul > bytes.length / 3) {

@@ -1,7 +1,7 @@
 import type { CsvDamage } from "./csv_item.ts";
 import type { CsvRow, ParsedCsv } from "./csv_parser_service.ts";
 
-/** What a column's cells may be. Blank cells are of every type. */
+/** What a column's cells may be. A blank cell is no value: of no type, and missing where its column is required. */
 export type CsvColumnType = "string" | "integer" | "number" | "boolean" | "date";
 
 /** One's own check of a row: what is wrong with it, or nothing. */
@@ -60,8 +60,18 @@ export async function validateRows(parsed: ParsedCsv, expected: CsvExpectations)
     errors.push({ code: "too-many-rows", message: `expected ${maxRows} rows, found ${count}` });
   }
   const types = Object.entries(expected.columnTypes ?? {});
+  const required = (expected.requiredColumns ?? []).filter((column) => columns.includes(column));
   for (const row of rows) {
     const { line, data } = row;
+    for (const column of required) {
+      if (data[column]!.trim() !== "") continue;
+      errors.push({
+        line,
+        column,
+        code: "value-missing",
+        message: `expected a value in '${column}', found none`,
+      });
+    }
     for (const [column, type] of types) {
       const cell = data[column];
       if (cell === undefined || cell.trim() === "" || fits(cell, type)) continue;

@@ -67,7 +67,7 @@ export function sniff(firstBytes: Uint8Array, declared: DeclaredFormat = {}): Sn
   const notCsv = mark ? undefined : archiveOrDocument(bytes);
   if (notCsv) return failed(notCsv);
   if (!encoding.startsWith("utf-16")) {
-    const binary = notText(bytes);
+    const binary = notText(bytes, declared.delimiter);
     if (binary) return failed(binary);
   }
   // Not fatal: this text is only looked at. What is read is decoded strictly.
