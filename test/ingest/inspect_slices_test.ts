@@ -48,11 +48,16 @@ function essence({ jobId: _jobId, file: _file, rejectParts: _parts, source, ...r
   return { ...rest, source: source.size };
 }
 
+/** As text: comparing large maps takes older runtimes minutes. */
+function stockOf(world: World): string {
+  return [...world.fluent.stock()].map(([place, qty]) => `${place}=${qty}`).sort().join("\n");
+}
+
 async function uninterrupted(content: string | Uint8Array) {
   const world = new World();
   const { jobId, job } = await world.ingest("stock.csv", content);
   const rejects = await world.text(`inventory/reports/stock.csv/${jobId}/rejects.jsonl`);
-  return { manifest: essence(await manifestOf(world, jobId)), job, stock: world.fluent.stock(), rejects };
+  return { manifest: essence(await manifestOf(world, jobId)), job, stock: stockOf(world), rejects };
 }
 
 /** Inspects slice by slice; gives how many it took. */
@@ -84,7 +89,7 @@ Deno.test("an inspection goes on over many slices by byte range, and ends in the
   world.variables["sliceSeconds"] = 20;
   await world.settle();
   assert.equal((await world.job(jobId)).status, "completed_with_errors");
-  assert.deepEqual(world.fluent.stock(), whole.stock);
+  assert.equal(stockOf(world), whole.stock);
   assert.equal(await world.text(`inventory/reports/stock.csv/${jobId}/rejects.jsonl`), whole.rejects);
   assert.deepEqual(await world.keys(`inventory/work/${jobId}/inspect/`), [], "its checkpoints are swept");
 });
