@@ -1,24 +1,23 @@
 import { Buffer } from "node:buffer";
-import { createSHA256, type IHasher } from "hash-wasm";
+import { createSHA256 } from "hash-wasm";
+
+/** Made once, because making one takes a turn of the event loop. It keeps nothing from one call to the next. */
+const engine = await createSHA256();
 
 /** The SHA-256 of a file as it is read, which can be put away and taken up again. Node's own cannot. */
 export class FileHash {
-  readonly #hasher: IHasher;
+  #state: Uint8Array;
   /** Bytes of the file hashed so far. */
   bytes: number;
 
-  private constructor(hasher: IHasher, bytes: number) {
-    this.#hasher = hasher;
-    this.bytes = bytes;
-  }
-
-  static async start(): Promise<FileHash> {
-    return new FileHash((await createSHA256()).init(), 0);
-  }
-
-  /** @throws Error when the state was saved by another version of the hash */
-  static async resume(saved: { readonly state: string; readonly bytes: number }): Promise<FileHash> {
-    return new FileHash((await createSHA256()).load(Buffer.from(saved.state, "base64")), saved.bytes);
+  /**
+   * @param saved what `save` gave
+   * @throws Error when it was saved by another version of the hash
+   */
+  constructor(saved?: { readonly state: string; readonly bytes: number }) {
+    const start = saved ? engine.load(Buffer.from(saved.state, "base64")) : engine.init();
+    this.#state = start.save();
+    this.bytes = saved?.bytes ?? 0;
   }
 
   /**
@@ -30,15 +29,15 @@ export class FileHash {
   update(chunk: Uint8Array, offset: number): void {
     const known = this.bytes - offset;
     if (known >= chunk.length) return;
-    this.#hasher.update(known > 0 ? chunk.subarray(known) : chunk);
+    this.#state = engine.load(this.#state).update(known > 0 ? chunk.subarray(known) : chunk).save();
     this.bytes = offset + chunk.length;
   }
 
   save(): { state: string; bytes: number } {
-    return { state: Buffer.from(this.#hasher.save()).toString("base64"), bytes: this.bytes };
+    return { state: Buffer.from(this.#state).toString("base64"), bytes: this.bytes };
   }
 
   digest(): string {
-    return this.#hasher.digest("hex");
+    return engine.load(this.#state).digest("hex");
   }
 }

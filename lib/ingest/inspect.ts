@@ -122,7 +122,7 @@ async function resumed(work: Work): Promise<Inspection | undefined> {
       tally,
       body: bytesFrom(work, file.source, position.offset),
       position,
-      hash: typeof hash === "string" ? hash : await FileHash.resume(hash),
+      hash: typeof hash === "string" ? hash : new FileHash(hash),
       objects,
     };
   } catch (error) {

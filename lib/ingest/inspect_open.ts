@@ -33,7 +33,7 @@ export async function openInspected(work: Work): Promise<OpenedRows | NoRows> {
   const { ports, settings } = work;
   const mapping = await ports.loadMapping(settings.mapping);
   const empty = emptyManifest(work, mapping);
-  const hash = await FileHash.start();
+  const hash = new FileHash();
   const original = await openStream(work, empty.source);
   const raw = hashed(original, hash);
   const head = await takeHead(raw);
@@ -201,7 +201,7 @@ function sniffed({ encoding, dialect }: Omit<Manifest, "sha256">): SniffedFormat
 
 /** The SHA-256 of the file's own bytes, read once more. */
 export async function hashWhole(work: Work): Promise<string> {
-  const hash = await FileHash.start();
+  const hash = new FileHash();
   const { key, etag, size } = work.request.file;
   if (size > 0) {
     for await (const _ of hashed(await openStream(work, { key, etag, size }), hash)) await work.checkClaim();

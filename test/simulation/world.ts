@@ -113,6 +113,8 @@ export class SimulatedWorld {
     const variables: Record<string, unknown> = {
       s3BucketName: "stock",
       fluentRetailerId: "1",
+      // Files here are of any size, one after the other.
+      maxShrink: "100%",
       ...this.options.variables,
       ...this.#deployment.variables,
     };
