@@ -89,7 +89,7 @@ export const settingsSchema = z.object({
   unknownColumns: z.enum(["ignore", "warn", "hold"]).default("ignore"),
   maxShrink: percentage().default(50),
   staleGuard: z.enum(["on", "off"]).default("on"),
-  deltaFiles: z.string().trim().default(""),
+  deltaFiles: z.string().trim().refine(isGlob, "expected at most 64 alternatives").default(""),
   maxRecordBytes: whole(1024, 64 * 1024 * 1024).default(1024 * 1024),
   maxExpandedMiB: whole(1, 1024 * 1024).default(4096),
   maxExpansionRatio: whole(2, 1_000_000).default(200),

@@ -1,5 +1,4 @@
-// @deno-types="@types/picomatch"
-import picomatch from "picomatch";
+import { glob } from "../base/mod.ts";
 import type { Settings } from "../config/mod.ts";
 import { isRejectsCsv } from "../report/mod.ts";
 import { comesBefore, type FeedRecord, type IngestFile } from "../state/mod.ts";
@@ -21,7 +20,7 @@ export interface GuardedFile {
 
 /** Whether a file holds changes only, by the feed's policy: it has no size to keep to, and none it comes after. */
 function isDelta(key: string, { deltaFiles }: Policy): boolean {
-  return deltaFiles !== "" && picomatch(deltaFiles, { dot: true })(key.slice(key.lastIndexOf("/") + 1));
+  return deltaFiles !== "" && glob(deltaFiles)(key.slice(key.lastIndexOf("/") + 1));
 }
 
 /** Whether a file is a whole snapshot of its feed: neither changes only, nor a rejects report that came back corrected. */
