@@ -22,11 +22,13 @@ export interface Measured {
  *
  * @param files contents, in order; all but the last are there to warm up
  * @param latencyMs of every call to Fluent
+ * @param options `dryRun`: inspect only
  */
 export async function measureFiles(
   files: readonly (() => AsyncIterable<Uint8Array>)[],
   latencyMs: number,
   variables: Readonly<Record<string, string | number>>,
+  options: { readonly dryRun?: boolean } = {},
 ): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), "bench-"));
   const servers = spawn("./_servers.ts", [folder, String(latencyMs)], {}, "stdout");
@@ -46,7 +48,7 @@ export async function measureFiles(
     for (const [i, content] of files.entries()) {
       const key = `inventory/incoming/file-${i}.csv`;
       await store.uploadFile(key, content());
-      measured = await ingestOne(url, key);
+      measured = await ingestOne(url, key, options);
     }
     if (!measured) throw new Error("There is no file to measure");
     return { ...measured, peakMiB: await peakMiB(connector.pid) };
@@ -57,16 +59,20 @@ export async function measureFiles(
   }
 }
 
-async function ingestOne(url: string, key: string): Promise<Omit<Measured, "peakMiB">> {
+async function ingestOne(
+  url: string,
+  key: string,
+  { dryRun = false }: { readonly dryRun?: boolean },
+): Promise<Omit<Measured, "peakMiB">> {
   const startedAt = performance.now();
-  const { files } = await call(url, "inventory-adhoc", { key }) as { files: { jobId: string }[] };
+  const { files } = await call(url, "inventory-adhoc", { key, dryRun }) as { files: { jobId: string }[] };
   while (true) {
     const job = await call(url, "job-status", { jobId: files[0]!.jobId }) as {
       status: string;
       message: string;
       details: Pick<Measured, "spent" | "batches" | "rows">;
     };
-    if (job.status === "completed") {
+    if (job.status === (dryRun ? "cancelled" : "completed")) {
       const { spent, batches, rows } = job.details;
       return { wallMs: performance.now() - startedAt, spent, batches, rows };
     }

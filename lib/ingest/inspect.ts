@@ -222,6 +222,7 @@ async function finish(work: Work, manifest: Manifest): Promise<StepOutcome> {
   }
   await work.save({
     sha256: manifest.sha256,
+    mapping: { name: manifest.mapping.name, version: manifest.mapping.version },
     rows: { ...run.rows, read, sendable, rejected, superseded, unconfirmed: sendable },
     batches: { total: manifest.batches.length, sent: 0, resent: 0 },
     checkpoint: undefined,

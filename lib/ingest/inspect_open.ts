@@ -104,11 +104,16 @@ async function takeHead(stream: Stream): Promise<{ bytes: Uint8Array }> {
 }
 
 function sniffHead(work: Work, head: Uint8Array): SniffedFormat {
-  const { csvEncoding, csvDelimiter } = work.settings;
+  const { settings, request } = work;
   return sniff(head, {
-    ...(csvEncoding === "auto" ? {} : { encoding: csvEncoding }),
-    ...(csvDelimiter === "auto" ? {} : { delimiter: csvDelimiter }),
+    ...declaredAs("encoding", request.as?.encoding ?? settings.csvEncoding),
+    ...declaredAs("delimiter", request.as?.delimiter ?? settings.csvDelimiter),
   });
+}
+
+/** What is declared of a file, unless it is to be found out. */
+function declaredAs<N extends string>(name: N, value: string): { [n in N]?: string } {
+  return value === "auto" ? {} : { [name]: value } as { [n in N]?: string };
 }
 
 /** From here on there is one kind of file: plain UTF-8 that can be read by range. */

@@ -43,6 +43,7 @@ const WHY: Readonly<Record<string, string>> = {
   "@zip.js/zip.js": "zip archives, read by range, checksums verified",
   "hash-wasm": "a SHA-256 that can be put away between two slices; Node's own cannot",
   "papaparse": "its test cases, run as data",
+  "ajv": "checks answers of the webhooks against their own description, in tests",
   "vscode-json-languageservice": "what an editor makes of the mapping schema, in tests",
   "express": "the local platform's server, as the SDK's",
   "fast-check": "property tests",
