@@ -328,7 +328,11 @@ Deno.test("a body that doesn't arrive gets 408, and doesn't keep the others wait
   const socket = connect(Number(new URL(site.stack.url).port), "127.0.0.1");
   const answer = new Promise<string>((resolve) => {
     let text = "";
-    socket.on("data", (chunk) => text += chunk.toString());
+    socket.on("data", (chunk) => {
+      text += chunk.toString();
+      // Deno 2.3.7 leaves the connection open as long as the body is missing.
+      if (text.includes("did not arrive")) resolve(text);
+    });
     socket.on("close", () => resolve(text));
   });
   socket.write(
@@ -339,6 +343,7 @@ Deno.test("a body that doesn't arrive gets 408, and doesn't keep the others wait
   const text = await answer;
   assert.match(text, /^HTTP\/1\.1 408 /);
   assert.match(text, /did not arrive within 200 ms/);
+  socket.destroy();
 });
 
 async function firstCursor(site: Site, jobId: string): Promise<string> {
