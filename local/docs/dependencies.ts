@@ -27,6 +27,7 @@ const WHY: Readonly<Record<string, string>> = {
   "@versori/run": "the platform's SDK; on this machine local/versori_run stands in for it",
   "@types/d3-scale": "types",
   "@types/d3-shape": "types",
+  "ajv": "checks answers against their own schemas, in tests",
   "axe-core": "checks the page's accessibility in a browser",
   "big-list-of-naughty-strings": "a public list of strings that break programs, as cells in tests",
   "d3-scale": "axes of the page's charts",
@@ -53,6 +54,7 @@ const WHY: Readonly<Record<string, string>> = {
   "ulid": "ids as the platform makes them",
   "undici": "HTTP connections to S3 that can be bounded and closed",
   "yaml": "versori.yaml",
+  "vscode-json-languageservice": "reads the mapping schema as editors do, in tests",
   "zod": "checks everything that comes from outside",
 };
 
