@@ -121,10 +121,16 @@ async function commands(root: string): Promise<string[]> {
     }).output();
     return new TextDecoder().decode(stdout).trim();
   };
-  const listed = await help();
-  const names = [...listed.slice(listed.indexOf("Commands:")).matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) =>
-    name!
-  )
-    .filter((name) => name !== "help");
-  return await Promise.all(names.map(async (name) => `\`\`\`text\n${await help(name)}\n\`\`\``));
+  const namesIn = (text: string): string[] => {
+    const at = text.indexOf("Commands:");
+    const found = at < 0 ? [] : [...text.slice(at).matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name!);
+    return found.filter((name) => name !== "help");
+  };
+  const all = await Promise.all(
+    namesIn(await help()).map(async (name) => {
+      const own = await help(name);
+      return [own, ...await Promise.all(namesIn(own).map((part) => help(name, part)))];
+    }),
+  );
+  return all.flat().map((text) => `\`\`\`text\n${text}\n\`\`\``);
 }

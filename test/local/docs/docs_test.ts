@@ -56,9 +56,11 @@ Deno.test("every deno task the documents name exists", async () => {
 
 Deno.test("the commands' options in the documents are options of theirs", async () => {
   const reference = await readFile(join(ROOT, "docs/reference.md"), "utf8");
-  const help = new Map(
-    [...reference.matchAll(/^Usage: fluent-inventory ([a-z]+)[^`]*/gm)].map(([text, name]) => [name!, text]),
-  );
+  // A command that has commands of its own is known by all their options.
+  const help = new Map<string, string>();
+  for (const [text, name] of reference.matchAll(/^Usage: fluent-inventory ([a-z]+)[^`]*/gm)) {
+    help.set(name!, (help.get(name!) ?? "") + text);
+  }
   for (const [path, text] of await documents()) {
     for (const [, block] of text.matchAll(/```sh\n(.*?)```/gs)) {
       for (const line of block!.replaceAll("\\\n", " ").split("\n")) {
