@@ -65,8 +65,6 @@ export const runRecordSchema = z.object({
   removingSource: z.boolean().optional(),
   /** Deliveries of this run so far, our own count of the platform's attempts. */
   slices: count.default(0),
-  /** What there was of progress when it was last seen to change, and since when (milliseconds since the epoch). */
-  progress: z.object({ mark: z.string(), since: z.number() }).optional(),
   /** Milliseconds since the epoch: when a delivery last took over from one that had not said it ended. */
   disturbedAt: z.number().optional(),
   /** Milliseconds spent in each step so far. */

@@ -41,7 +41,6 @@ const WHY: Readonly<Record<string, string>> = {
   "croner": "cron expressions: feeds' schedules, and the local scheduler",
   "csv-parse": "quoted CSV cells",
   "csv-spectrum": "a public CSV test suite",
-  "ajv": "checks answers against their own schemas, in tests",
   "vscode-json-languageservice": "reads the mapping schema as editors do, in tests",
   "@zip.js/zip.js": "zip archives, read by range, checksums verified",
   "hash-wasm": "a SHA-256 that can be put away between two slices; Node's own cannot",
@@ -54,7 +53,6 @@ const WHY: Readonly<Record<string, string>> = {
   "ulid": "ids as the platform makes them",
   "undici": "HTTP connections to S3 that can be bounded and closed",
   "yaml": "versori.yaml",
-  "vscode-json-languageservice": "reads the mapping schema as editors do, in tests",
   "zod": "checks everything that comes from outside",
 };
 
