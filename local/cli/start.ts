@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { systemClock } from "../../lib/base/mod.ts";
-import { sampleFiles } from "../samples/sample_files.ts";
+import { SAMPLE_DELTAS, sampleFiles } from "../samples/sample_files.ts";
 import { type Stack, startStack } from "../stack.ts";
 import { forgetState } from "../state_lock.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -20,8 +20,6 @@ export interface StartOptions {
 }
 
 const BUCKET = "inventory";
-/** Which files hold changes only: one of the samples does, and the guard against shrunken snapshots must not hold it. */
-const DELTA_FILES = "*corrections*.csv";
 /** Says that this bucket has had its samples, so that they don't come back after they were archived. */
 const SEEDED_KEY = "inventory/samples-seeded";
 
@@ -49,7 +47,7 @@ export async function start(options: StartOptions): Promise<number> {
     port: options.port,
     bucket: BUCKET,
     schedules: true,
-    variables: { deltaFiles: DELTA_FILES },
+    variables: { deltaFiles: SAMPLE_DELTAS },
     log: {
       level: options.verbose ? "info" : "error",
       format: Deno.stdout.isTerminal() ? "pretty" : "json",
@@ -121,12 +119,9 @@ Serving. Put files into s3://${BUCKET}/${stack.settings.s3Prefix} at ${stack.s3U
 (access key id '${stack.s3Keys.accessKeyId}', secret '${stack.s3Keys.secretAccessKey}'), then:
   curl -X POST ${stack.url}/inventory-adhoc -H 'x-api-key: ${stack.apiKey}'
   curl '${stack.url}/job-status?jobId=JOB' -H 'x-api-key: ${stack.apiKey}'
-<<<<<<< HEAD
 Jobs, rows and actions: ${stack.url}/jobs-dashboard
 (user '${stack.pageUser.username}', password '${stack.pageUser.password}')
-=======
-A snapshot much smaller than the last one is held; a file named ${DELTA_FILES} holds changes only, and passes.
->>>>>>> 871e761 (Inspect in slices that resume by byte range; read gzip and zip; hold stale and shrunken snapshots)
+A snapshot much smaller than the last one is held; a file named ${SAMPLE_DELTAS} holds changes only, and passes.
 Stop with Ctrl-C; what is under way goes on at the next start.`);
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

@@ -71,6 +71,9 @@ export function emptyFile(): SampleFile {
   return { name: "stock-empty.csv", text: "", stock: [] };
 }
 
+/** Which samples hold changes only: the guard against shrunken snapshots must let them pass. */
+export const SAMPLE_DELTAS = "*corrections*.csv";
+
 /** All of them, in the order they arrive. */
 export function sampleFiles(): SampleFile[] {
   return [fullSnapshot(), correctionsWithBadRows(), emptyFile()];

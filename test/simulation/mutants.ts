@@ -78,8 +78,8 @@ export const MUTANTS: readonly Mutant[] = [
   step(
     "send an older file after a newer one",
     "ingest/feed_turn.ts",
-    "if (!late || request.force) return undefined;",
-    "if (late || !late) return undefined;",
+    'return heldBecause && { kind: "too-late", heldBecause };',
+    "return heldBecause && undefined;",
   ),
   step(
     "remove the source without a copy",
