@@ -31,6 +31,7 @@ export const UNKNOWNS: readonly Unknown[] = [
     question: "the largest request body",
     answers: [{ requestBodyLimitBytes: 1_000 }, { requestBodyLimitBytes: 10e6 }],
   },
+  { question: "how long a request's body may take to arrive", answers: [{ requestBodyTimeoutMs: 500 }] },
   { question: "the form of a raw body", answers: [{ rawBodyForm: "string" }] },
   { question: "whether an unhandled error raises an issue", answers: [{ issueOnUnhandledError: false }] },
   { question: "whether ticks overlap", answers: [{ scheduleOverlap: "skipped" }] },

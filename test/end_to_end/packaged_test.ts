@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PLATFORM_DENO } from "../../local/package/project_files.ts";
 import { buildImage, platformDeno, ROOT, run } from "../package/_image.ts";
 
 /** What a user runs, on the packaged folder as the platform builds and starts it. */
@@ -64,23 +65,30 @@ async function startUp(entry: string, deno: string, folder: string): Promise<num
   throw new Error(`It ended before it served:\n${log}`);
 }
 
-Deno.test("the package, built and started as the platform does, passes the end-to-end suite", async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), "image-"));
-  try {
-    const deno = await platformDeno();
-    const entry = await buildImage(folder, deno);
-    await t.step("its types hold, as the platform checks them before a deployment", async () => {
-      await run(deno, ["check", entry], join(folder, "app"));
-    });
-    await t.step("it starts, and says how long that took", async () => {
-      console.log(`Start-up: ${Math.round(await startUp(entry, deno, folder))} ms`);
-    });
-    for (const replicas of [1, 2]) {
-      await t.step(`with ${replicas} ${replicas === 1 ? "replica" : "replicas"} on one state`, async () => {
-        assert.match(await suite(entry, deno, replicas), /ok \| \d+ passed/);
+// The platform's own Deno is started for it whichever one runs the tests: where that is the same one, once is enough.
+const ignore = Deno.version.deno === PLATFORM_DENO;
+
+Deno.test(
+  "the package, built and started as the platform does, passes the end-to-end suite",
+  { ignore },
+  async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "image-"));
+    try {
+      const deno = await platformDeno();
+      const entry = await buildImage(folder, deno);
+      await t.step("its types hold, as the platform checks them before a deployment", async () => {
+        await run(deno, ["check", entry], join(folder, "app"));
       });
+      await t.step("it starts, and says how long that took", async () => {
+        console.log(`Start-up: ${Math.round(await startUp(entry, deno, folder))} ms`);
+      });
+      for (const replicas of [1, 2]) {
+        await t.step(`with ${replicas} ${replicas === 1 ? "replica" : "replicas"} on one state`, async () => {
+          assert.match(await suite(entry, deno, replicas), /ok \| \d+ passed/);
+        });
+      }
+    } finally {
+      await rm(folder, { recursive: true });
     }
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
+  },
+);

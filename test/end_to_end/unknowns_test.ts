@@ -9,7 +9,7 @@ import {
   optionsSchema,
   type PlatformOptionsInput,
 } from "@versori/run/local";
-import { JobTracker } from "../../lib/jobs/mod.ts";
+import { isTerminal, type JobStatus, JobTracker } from "../../lib/jobs/mod.ts";
 import { S3DataSource } from "../../lib/s3/mod.ts";
 import { VersoriKVAdapter } from "../../lib/state/mod.ts";
 import { localFluentCredentials, startFluentServer } from "../../local/fluent/mod.ts";
@@ -53,6 +53,7 @@ async function flow({ options = {}, shown = (value) => value, s3ByApiKey = false
     // So that a run is rescheduled many times.
     sliceSeconds: 0.1,
     rejectLimit: "50%",
+    deltaFiles: "corrections*",
   };
   await store.uploadFile("inventory/incoming/full.csv", FULL);
   await store.uploadFile("inventory/incoming/corrections.csv", CORRECTIONS);
@@ -100,8 +101,8 @@ async function flow({ options = {}, shown = (value) => value, s3ByApiKey = false
       return answer.status === 202 ? JSON.parse(text) : {};
     };
     const tracker = new JobTracker(new VersoriKVAdapter(platform.openKv(":workspace:")));
-    const statuses = async (): Promise<string[]> => {
-      const found: string[] = [];
+    const statuses = async (): Promise<JobStatus[]> => {
+      const found: JobStatus[] = [];
       for await (const job of tracker.listJobs()) {
         if (!job.jobId.startsWith("discovery-")) found.push(job.status);
       }
@@ -112,7 +113,11 @@ async function flow({ options = {}, shown = (value) => value, s3ByApiKey = false
       assert.ok(tries < 40, "both files are found");
       await Promise.all([platform.fireSchedule("daily-inventory"), call({})]);
     }
-    await platform.waitForIdle({ signal: AbortSignal.timeout(60_000) });
+    // Not until the queue is idle: a second run of a file looks again only when the first one's lease is over.
+    const endsAt = Date.now() + 60_000;
+    while ((await statuses()).some((status) => !isTerminal(status)) && Date.now() < endsAt) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     assert.deepEqual(await statuses(), ["completed", "completed_with_errors"]);
     const expected = new Map<string, number>(
       STOCK.map(([sku, location, qty]) => [`${sku}\u0000${location}`, qty]),
