@@ -71,6 +71,11 @@ class RegionScanner {
     this.#single = this.#text.length === bytes.length;
   }
 
+  /** Nothing but white space. Of bytes that are not UTF-8 only ASCII's counts: 0xA0 and 0x85 may be anything. */
+  #isBlank(cell: string): boolean {
+    return this.#dirty ? /^[\t\v\f ]*$/.test(cell) : cell.trim() === "";
+  }
+
   scan(): RegionScan {
     const text = this.#text;
     const n = text.length;
@@ -118,7 +123,7 @@ class RegionScanner {
         cut = find(delimiter, start);
       }
       cells.push(text.slice(start, end));
-      if (skipsBlank && cells.length === 1 && cells[0]!.trim() === "") this.#skip(length);
+      if (skipsBlank && cells.length === 1 && this.#isBlank(cells[0]!)) this.#skip(length);
       else if (clean && nul > end && (columns === undefined || cells.length === columns)) {
         this.#items.push(this.#record(cells, length, this.#line));
         this.#at += length;

@@ -160,6 +160,8 @@ async function placeOf(
   if (run && (run.step !== "done" || status !== "queued")) {
     return status === "queued" ? { ...run, stalls: 0, stalledSince: undefined } : run;
   }
+  // A trigger that looked before the file was delivered, and spoke after: there is nothing left to do but say so again.
+  if (run?.archivedAs !== undefined && !(await isThere(request, ports))) return run;
   return {
     v: 1,
     jobId: request.jobId,
@@ -174,6 +176,12 @@ async function placeOf(
     retries: 0,
     spent: {},
   };
+}
+
+/** Whether the version of the file the job is about is still where it was. */
+async function isThere({ file }: IngestRequest, ports: IngestPorts): Promise<boolean> {
+  const source = await ports.store.statFile(file.key, ports.signal ? { signal: ports.signal } : {});
+  return source !== undefined && source.etag === file.etag && source.size === file.size;
 }
 
 /** The steps from where the run stands to its end, or to something to wait for. */

@@ -105,6 +105,8 @@ function stackOptions(
   progress: Progress,
 ): StackOptions {
   const variables: Record<string, string | number> = {
+    // A person waits: what doesn't answer is told soon, and the same command goes on later.
+    stallTimeoutMinutes: 0.2,
     ...(isLocalFile ? { s3Prefix: STAGING_PREFIX } : {}),
     ...(options.mapping === undefined
       ? {}

@@ -409,3 +409,22 @@ Deno.test("a Fluent that refuses at once, while the manifest is still being read
   assert.match(job.error ?? "", /no such client/);
   assert.deepEqual(await world.keys(key), [key]);
 });
+
+Deno.test("a trigger that looked before a file was delivered, and speaks after, leaves its job completed", async () => {
+  const world = new World();
+  const key = await world.put("stock.csv", csvOf(10));
+  const { files } = await world.discover();
+  const run = { ...world.started[0]!, id: "late", attempt: 0 };
+  await world.settle();
+  const { jobId } = files[0]!;
+  const before = await world.job(jobId);
+  // It had read that there is no such job, and writes one.
+  await world.ports.kv.delete(["jobs", jobId]);
+  world.started.push(run);
+  await world.settle();
+  const after = await world.job(jobId);
+  assert.deepEqual([before.status, after.status], ["completed", "completed"]);
+  assert.deepEqual(after.details["rows"], before.details["rows"]);
+  assert.deepEqual(await world.keys(key), []);
+  assert.equal(world.fluent.duplicates(), 0);
+});

@@ -13,6 +13,7 @@ Deno.test("mapping test runs the shipped tests, and those of one's own", async (
   await withFolder(async (folder) => {
     const fields = {
       skuRef: { source: "sku", required: true },
+      locationRef: { source: "shop", required: true },
       qty: { source: "qty", resolver: "sdk.parseInt" },
     };
     await writeFile(
@@ -20,13 +21,17 @@ Deno.test("mapping test runs the shipped tests, and those of one's own", async (
       JSON.stringify({ name: "own", version: "1", entityType: "INVENTORY", key: ["skuRef"], fields }),
     );
     const file = join(folder, "own.test.json");
-    const tests = [{ name: "a row", row: { sku: "A", qty: "1" }, entity: { skuRef: "A", qty: 1 } }];
+    const tests = [{
+      name: "a row",
+      row: { shop: "S", sku: "A", qty: "1" },
+      entity: { locationRef: "S", skuRef: "A", qty: 1 },
+    }];
     await writeFile(file, JSON.stringify({ mapping: "own.json", tests }));
     const short = await run(["mapping", "test", file]);
     assert.equal(short.code, 1);
     assert.match(
       short.out,
-      /not covered: skuRef blank, qty blank, qty refused\n +FAILED: expected a coverage of at least 95 %/,
+      /not covered: skuRef blank, locationRef blank, qty blank, qty refused\n +FAILED: expected a coverage of at least 95 %/,
     );
     const enough = await run(["mapping", "test", file, "--min-coverage", "50", "--json"]);
     assert.equal(enough.code, 0);
