@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 
 /** What one package brings onto the machine: itself and all it depends on. */
@@ -19,12 +19,28 @@ const lockSchema = z.object({
     }),
   ).default({}),
 });
-/** The part of `deno.lock` that is read here. */
-export type Lock = z.output<typeof lockSchema>;
-
+/**
+ * The lock file, with what was committed of it: Deno rewrites the file for the needs of whatever command ran last, so
+ * that it may lack what others need.
+ */
 export async function readLock(file: string): Promise<Lock> {
-  return lockSchema.parse(JSON.parse(await Deno.readTextFile(file)));
+  const current = lockSchema.parse(JSON.parse(await Deno.readTextFile(file)));
+  const { success, stdout } = await new Deno.Command("git", {
+    args: ["show", `HEAD:./${basename(file)}`],
+    cwd: dirname(file),
+    stderr: "null",
+  }).output().catch(() => NO_GIT);
+  if (!success) return current;
+  const committed = lockSchema.parse(JSON.parse(new TextDecoder().decode(stdout)));
+  return {
+    ...current,
+    specifiers: { ...current.specifiers, ...committed.specifiers },
+    npm: { ...current.npm, ...committed.npm },
+  };
 }
+
+/** A machine without git, or a folder that is no checkout: the file is all there is. */
+const NO_GIT = { success: false, stdout: new Uint8Array() };
 
 /** Splits `@scope/name@1.2.3_peer@4.5.6` into name and version. */
 export function splitId(id: string): { name: string; version: string } {

@@ -20,9 +20,11 @@ Deno.test("start --once ends as promised, also after a kill -9, and a second tim
         if (/stock-full\.csv +deliver/.test(said)) child.kill("SIGKILL");
       }
     })();
-    await child.stderr.cancel();
+    // Read, not closed: a process that writes to a closed pipe ends.
+    const draining = child.stderr.pipeTo(new WritableStream());
     assert.equal((await child.status).signal, "SIGKILL");
     await reading;
+    await draining;
 
     const second = await run(args);
     assert.equal(second.code, 0, second.out + second.err);
