@@ -19,6 +19,9 @@ const lockSchema = z.object({
     }),
   ).default({}),
 });
+/** The part of `deno.lock` that is read here. */
+export type Lock = z.output<typeof lockSchema>;
+
 /**
  * The lock file, with what was committed of it: Deno rewrites the file for the needs of whatever command ran last, so
  * that it may lack what others need.

@@ -247,7 +247,7 @@ Deno.test("a superseded attempt cannot settle the message of the attempt that to
 Deno.test("with timedOutAttemptKeepsRunning off, an attempt beyond its ttl reaches nothing any more", async () => {
   const release = Promise.withResolvers<void>();
   const seen: string[] = [];
-  const work = workflow("work", { ttl: 0.03 }).then(async ({ workflow: message, openKv }) => {
+  const work = workflow("work", { ttl: 0.5 }).then(async ({ workflow: message, openKv }) => {
     if (message!.attempt > 1) return "second";
     await release.promise;
     await openKv(":workspace:").set("test/late", 1).catch((error) => seen.push(error.message));
