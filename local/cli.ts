@@ -91,9 +91,9 @@ program.command("doctor")
 
 program.command("package")
   .description("write the folder that the Versori CLI deploys")
-  .option("--out <dir>", "the folder", (dir) => typedPath(dir), typedPath("package-out"))
+  .option("--out <dir>", "the folder", (dir) => typedPath(dir), "package-out")
   .action(async (options: { out: string }) => {
-    exitCode = await packageCommand(options);
+    exitCode = await packageCommand({ out: typedPath(options.out) });
   });
 
 program.command("preview")
