@@ -65,7 +65,12 @@ const manifestSchema = z.object({
 /** `docs/dependencies.md`: every package of deno.json with version, licence, reason and weight. */
 export async function dependenciesPage(root: string): Promise<string> {
   const { imports } = await readConfig(join(root, "deno.json"));
-  const lock = await readLock(join(root, "deno.lock"));
+  const lock = await readLock(
+    join(root, "deno.lock"),
+    Object.values(imports).map((target) => /^npm:((?:@[^/]+\/)?[^/]+)/.exec(target)?.[1]).filter((id) =>
+      id !== undefined
+    ),
+  );
   const cache = await npmCache();
   const deployed = await importGraph(root, "workflows/index.ts", ["workflows", "lib"]);
   const uses = new Map(deployed.packages.map((used) => [used.name, used]));

@@ -23,23 +23,22 @@ const lockSchema = z.object({
 export type Lock = z.output<typeof lockSchema>;
 
 /**
- * The lock file, with what was committed of it: Deno rewrites the file for the needs of whatever command ran last, so
- * that it may lack what others need.
+ * The lock file as it was committed, when it covers `wanted` (npm specifiers, `name@1.2.3`); else as it is on disk. Deno
+ * rewrites the file for the needs of whatever command ran last, so that it may lack what others need, and two Denos
+ * name peers differently.
  */
-export async function readLock(file: string): Promise<Lock> {
-  const current = lockSchema.parse(JSON.parse(await Deno.readTextFile(file)));
+export async function readLock(file: string, wanted: readonly string[]): Promise<Lock> {
   const { success, stdout } = await new Deno.Command("git", {
-    args: ["show", `HEAD:./${basename(file)}`],
+    // The checkout may belong to someone else, as in a container.
+    args: ["-c", "safe.directory=*", "show", `HEAD:./${basename(file)}`],
     cwd: dirname(file),
     stderr: "null",
   }).output().catch(() => NO_GIT);
-  if (!success) return current;
-  const committed = lockSchema.parse(JSON.parse(new TextDecoder().decode(stdout)));
-  return {
-    ...current,
-    specifiers: { ...current.specifiers, ...committed.specifiers },
-    npm: { ...current.npm, ...committed.npm },
-  };
+  if (success) {
+    const committed = lockSchema.parse(JSON.parse(new TextDecoder().decode(stdout)));
+    if (wanted.every((specifier) => `npm:${specifier}` in committed.specifiers)) return committed;
+  }
+  return lockSchema.parse(JSON.parse(await Deno.readTextFile(file)));
 }
 
 /** A machine without git, or a folder that is no checkout: the file is all there is. */

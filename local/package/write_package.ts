@@ -95,7 +95,10 @@ async function clear(out: string): Promise<void> {
 }
 
 async function weigh(root: string, packages: readonly PinnedPackage[]) {
-  const lock = await readLock(join(root, "deno.lock"));
+  const lock = await readLock(
+    join(root, "deno.lock"),
+    packages.map(({ target, version }) => `${target}@${version}`),
+  );
   const cache = await npmCache();
   const idOf = ({ target, version }: PinnedPackage) => lockedId(lock, target, version);
   const all = closure(lock, packages.map(idOf).filter((id) => id !== undefined));

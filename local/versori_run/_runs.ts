@@ -65,6 +65,13 @@ export class Runs {
     for (const run of this.#active.keys()) run.cut(reason);
   }
 
+  /** Cuts off earlier attempts of a durable message. */
+  cutAttemptsOf(messageId: string, reason: Error): void {
+    for (const run of this.#active.keys()) {
+      if (run.claim?.message.id === messageId) run.cut(reason);
+    }
+  }
+
   async #runChain(
     definition: WorkflowDefinition,
     run: Run,

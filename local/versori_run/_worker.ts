@@ -113,6 +113,11 @@ export class Worker {
       );
       return;
     }
+    const { timedOutAttemptKeepsRunning } = this.#services.options;
+    if (!timedOutAttemptKeepsRunning) {
+      // After a stall the redelivery can come before the timer of the attempt it follows.
+      this.#runs.cutAttemptsOf(message.id, beyondTtl(message.group));
+    }
     const run = this.#runs.open({
       workflowId: message.group,
       executionId: message.metadata.executionId,
@@ -120,9 +125,7 @@ export class Worker {
       claim,
     });
     const ended = new AbortController();
-    if (!this.#services.options.timedOutAttemptKeepsRunning) {
-      this.#cutAtTimeout(run, claim, ended.signal);
-    }
+    if (!timedOutAttemptKeepsRunning) this.#cutAtTimeout(run, claim, ended.signal);
     await this.#runs.run(
       definition,
       run,
@@ -198,10 +201,7 @@ export class Worker {
       Math.max(0, Date.parse(claim.message.timeout) - clock.now()),
       ended,
     ).then(
-      () =>
-        run.cut(
-          new Error(`The attempt of '${claim.message.group}' exceeded its ttl`),
-        ),
+      () => run.cut(beyondTtl(claim.message.group)),
       () => {}, // it ended in time
     );
   }
@@ -245,4 +245,8 @@ export class Worker {
       throw error;
     }
   }
+}
+
+function beyondTtl(workflowId: string): Error {
+  return new Error(`The attempt of '${workflowId}' exceeded its ttl`);
 }

@@ -193,6 +193,8 @@ Deno.test("an attempt beyond its ttl goes on beside its redelivery, and its late
   const late: string[] = [];
   const work = workflow("work", { ttl: 0.03 }).then(async ({ workflow: message, workflowClient, openKv }) => {
     if (message!.attempt > 1) return "second";
+    // A stalled process: the redelivery is due together with the attempt's own timer.
+    for (const end = Date.now() + 600; Date.now() < end;);
     await release.promise;
     await openKv(":workspace:").set("test/late", "first attempt wrote");
     await workflowClient().rescheduleWorkflow(message!, "1s").catch((error) => late.push(error.message));
