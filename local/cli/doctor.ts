@@ -38,6 +38,8 @@ export interface DoctorOptions {
   readonly json?: boolean | undefined;
 }
 
+/** Takes the longest of the names a single feed has. */
+const NAME_WIDTH = 26;
 const MANIFEST = fileURLToPath(new URL("../../versori.yaml", import.meta.url));
 
 /** Looks at everything in turn. What cannot be tried because of something earlier is left out. */
@@ -48,7 +50,7 @@ export async function doctor(options: DoctorOptions, env: NodeJS.ProcessEnv): Pr
     checks.push(...done);
     if (options.json) return;
     for (const { name, ok, found } of done) {
-      console.log(`${ok ? "OK  " : "FAIL"}  ${name.padEnd(24)}  ${found}`);
+      console.log(`${ok ? "OK  " : "FAIL"}  ${name.padEnd(NAME_WIDTH)}  ${found}`);
     }
   };
   await examine(options, env, stopping.signal, show);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { SETTING_NAMES, SHARED_SETTINGS } from "../../lib/config/mod.ts";
 import { isTerminal, JOB_STATUSES, type JobStatus } from "../../lib/jobs/mod.ts";
 import { parseManifest } from "../setup/mod.ts";
+import { EXIT } from "../cli/exit_codes.ts";
 import { table } from "./table.ts";
 
 /** What each state says to a person. */
@@ -15,6 +16,16 @@ const MEANING: Readonly<Record<JobStatus, string>> = {
   failed: "stopped by a reason that is named; the file stays, and the next trigger that finds it goes on",
   held: "stopped by a guard before anything was sent; a person looks, and may force it",
   cancelled: "ended on purpose without delivering, such as a dry run",
+};
+
+/** What each exit status says to a person or a script. */
+const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
+  completed: "completed, or there was nothing to do",
+  failed: "failed; the message says why",
+  usage: "the command was typed wrongly; nothing was done",
+  withErrors: "completed, with failed or rejected rows",
+  held: "held: stopped by a guard before anything was sent",
+  notFinished: "not finished; the same command goes on",
 };
 
 /** `docs/reference.md`: variables, webhooks, states, error codes and commands, as the code has them. */
@@ -48,6 +59,10 @@ export async function referencePage(root: string): Promise<string> {
     status,
   ) => [`\`${status}\``, isTerminal(status) ? "yes" : "no", MEANING[status]]);
   const codes = (await errorCodes(root)).map(({ code, files }) => [`\`${code}\``, files.join(", ")]);
+  const exits = Object.entries(EXIT).map(([name, code]) => [
+    String(code),
+    EXIT_MEANING[name as keyof typeof EXIT],
+  ]);
   return `# Reference
 
 Made by \`deno task docs\` from the code and versori.yaml. Mapping files have
@@ -84,6 +99,10 @@ ${table(["code", "raised in"], codes)}
 ## Commands
 
 ${(await commands(root)).join("\n\n")}
+
+## Exit codes
+
+${table(["code", "what it says"], exits)}
 `;
 }
 

@@ -37,7 +37,7 @@ export async function checkVariables(
       schedule === undefined ? name : `${name} (${schedule} UTC)`
     );
     return `all can be used; ${feeds.length === 1 ? "feed" : "feeds"} ${names.join(", ")}`;
-  });
+  }, () => "This command takes variables from the JSON file that --variables names");
   return { check: done, feeds };
 }
 

@@ -30,7 +30,7 @@ Deno.test("variables in order name the feeds and their schedules; wrong ones are
   });
   const bad = await checkVariables({ s3BucketName: "stock" });
   assert.equal(bad.check.ok, false);
-  assert.match(bad.check.found, /'fluentRetailerId' is missing; set it on the activation/);
+  assert.match(bad.check.found, /'fluentRetailerId' is missing; set it on the activation\. .*--variables/);
 });
 
 Deno.test("a store that can do everything is left as it was", async () => {
