@@ -2,7 +2,11 @@ import { ConnectorError } from "../base/mod.ts";
 import { CsvReader } from "./csv_reader.ts";
 import type { CsvDamage, CsvDamageCode, CsvItem, CsvPosition, CsvRecord } from "./csv_item.ts";
 import { checkDialect, type CsvDialect, RFC_4180 } from "./dialect.ts";
-import { sniff } from "./sniff.ts";
+import { type Compressed, expand, EXPAND_LIMITS, isCompressed } from "./expand.ts";
+import type { ExpandLimits } from "./expand_error.ts";
+import type { RandomAccess } from "./unzip.ts";
+import { joined, takeHead, withHead } from "./head.ts";
+import { sniff, type SniffedFormat } from "./sniff.ts";
 import { type CsvExpectations, type CsvValidation, validateRows } from "./_validate.ts";
 
 /** How a `CSVParserService` reads. */
@@ -22,9 +26,14 @@ export interface CSVParserOptions {
   readonly escape?: string;
   /** Default UTF-8, or UTF-16 by its byte order mark; otherwise a label such as `windows-1252`. */
   readonly encoding?: string;
+  /** How far a gzip or zip archive may expand; default 4 GiB and, from the first MiB on, 200 times its size. */
+  readonly expandLimits?: ExpandLimits;
 }
 
-/** One row: its cells by column name, and where it stands. Lines and offsets are those of the content as UTF-8. */
+/**
+ * One row: its cells by column name, and where it stands. Lines and offsets are those of the content as UTF-8, out of its
+ * archive.
+ */
 export interface CsvRow extends CsvPosition {
   readonly kind: "row";
   /** Own properties only: an object without a prototype. */
@@ -41,9 +50,6 @@ export interface ParsedCsv extends Iterable<Readonly<Record<string, string>>> {
   /** How many good rows there are. */
   readonly length: number;
 }
-
-/** Bytes looked at to tell encoding and dialect. */
-const HEAD_BYTES = 64 * 1024;
 
 /**
  * Reads whole CSV contents, or streams of them, into rows with their places. Damaged records come as values beside the
@@ -71,16 +77,20 @@ export class CSVParserService {
   }
 
   /**
-   * Reads a whole content. Use `streamParse` for what may be large.
+   * Reads a whole content: CSV text, or bytes, which may also be gzip (all its members) or a zip archive of one file. Use
+   * `streamParse` for what may be large.
    *
    * @throws ConnectorError `header-duplicate`, `csv-header`, or the code of what the content is instead of CSV
+   * @throws ExpandError when an archive is damaged, ends early or expands too far
    */
   async parse(content: string | Uint8Array): Promise<ParsedCsv> {
-    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     const table: Table = { names: this.#givenNames() };
+    const items = typeof content === "string"
+      ? this.#rowsOf(new TextEncoder().encode(content), [], table)
+      : this.#read([content], table, () => anywhereIn(content));
     const rows: CsvRow[] = [];
     const errors: CsvDamage[] = [];
-    for await (const item of this.#read([bytes], table)) {
+    for await (const item of items) {
       if (item.kind === "damage") errors.push(item);
       else rows.push(item);
     }
@@ -88,7 +98,10 @@ export class CSVParserService {
   }
 
   /**
-   * Reads a stream of bytes, in memory bounded by the largest chunk and record.
+   * Reads a stream of bytes, as `parse` does, in memory bounded by the largest chunk and record. A zip archive is kept
+   * whole (compressed) besides, because its directory stands at its end.
+   *
+   * Rows out of an archive come before it has proved whole: when it throws, the rows before are not to be trusted.
    *
    * @throws as `parse`, while it is iterated; and whatever the stream throws
    */
@@ -111,40 +124,53 @@ export class CSVParserService {
   async *#read(
     stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     table: Table,
+    anywhere?: Compressed["anywhere"],
   ): AsyncGenerator<CsvRow | CsvDamage, void, void> {
+    const raw = started(stream);
+    try {
+      const head = await takeHead(raw);
+      if (!isCompressed(head)) return yield* this.#rowsOf(head, raw, table);
+      const whole = withHead(head, raw);
+      const archive = { whole, anywhere: anywhere ?? (() => collected(whole)) };
+      const content = expand(head, archive, this.#options.expandLimits ?? EXPAND_LIMITS);
+      try {
+        const inner = await takeHead(content);
+        if (this.#sniff(inner).problem) {
+          // Nothing is said of a content before its archive has proved whole.
+          for await (const _ of content) { /* its end is all that matters */ }
+        }
+        yield* this.#rowsOf(inner, content, table);
+      } finally {
+        await content.return();
+      }
+    } finally {
+      await raw.return();
+    }
+  }
+
+  #sniff(head: Uint8Array): SniffedFormat {
     const { encoding, delimiter, quote, escape } = this.#options;
-    let source: Source | undefined;
-    let head: Uint8Array = new Uint8Array();
-    const open = (): Source => {
-      const declared = {
-        ...(encoding === undefined ? {} : { encoding }),
-        ...(delimiter === undefined ? {} : { delimiter }),
-        ...(quote === undefined ? {} : { quote }),
-        ...(escape === undefined ? {} : { escape }),
-      };
-      const found = sniff(head, declared);
-      if (found.problem) {
-        throw new ConnectorError(`Cannot read CSV: ${found.problem.message}`, {
-          code: found.problem.code,
-          retry: "never",
-        });
-      }
-      return new Source(found.encoding, found.dialect, found.bomBytes);
-    };
-    for await (const chunk of stream) {
-      if (source) {
-        yield* this.#rows(source, source.push(chunk), table);
-        continue;
-      }
-      head = joined(head, chunk);
-      if (head.length < HEAD_BYTES) continue;
-      source = open();
-      yield* this.#rows(source, source.push(head), table);
+    return sniff(head, {
+      ...(encoding === undefined ? {} : { encoding }),
+      ...(delimiter === undefined ? {} : { delimiter }),
+      ...(quote === undefined ? {} : { quote }),
+      ...(escape === undefined ? {} : { escape }),
+    });
+  }
+
+  /** The rows of CSV text, from its head on. */
+  async *#rowsOf(
+    head: Uint8Array,
+    rest: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    table: Table,
+  ): AsyncGenerator<CsvRow | CsvDamage, void, void> {
+    const { problem, encoding, dialect, bomBytes } = this.#sniff(head);
+    if (problem) {
+      throw new ConnectorError(`Cannot read CSV: ${problem.message}`, { code: problem.code, retry: "never" });
     }
-    if (!source) {
-      source = open();
-      yield* this.#rows(source, source.push(head), table);
-    }
+    const source = new Source(encoding, dialect, bomBytes);
+    yield* this.#rows(source, source.push(head), table);
+    for await (const chunk of rest) yield* this.#rows(source, source.push(chunk), table);
     yield* this.#rows(source, source.end(), table);
   }
 
@@ -261,9 +287,22 @@ function blankLine(line: number, offset: number): CsvDamage {
   return { kind: "damage", ...position, code: "csv-short-row", raw: "", message };
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(a.length + b.length);
-  whole.set(a);
-  whole.set(b, a.length);
-  return whole;
+async function* started(
+  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  yield* stream;
+}
+
+function anywhereIn(content: Uint8Array): RandomAccess {
+  return { size: content.length, read: (start, end) => Promise.resolve(content.slice(start, end)) };
+}
+
+async function collected(stream: AsyncIterable<Uint8Array>): Promise<RandomAccess> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk.slice());
+    size += chunk.length;
+  }
+  return anywhereIn(joined(chunks, size));
 }

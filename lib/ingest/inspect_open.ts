@@ -1,13 +1,19 @@
-import { CsvReader, ExpandError, sniff, type SniffedFormat } from "../csv/mod.ts";
+import {
+  CsvReader,
+  ExpandError,
+  HEAD_BYTES,
+  isCompressed,
+  sniff,
+  type SniffedFormat,
+  takeHead,
+  withHead,
+} from "../csv/mod.ts";
 import { type MappingFile, resolveHeader } from "../mapping/mod.ts";
 import { FileHash } from "./file_hash.ts";
 import { emptyManifest, type InspectedFile } from "./inspected_file.ts";
 import type { HeldBecause, Manifest } from "./manifest.ts";
-import { expanded, isCompressed, normalise } from "./normalise.ts";
+import { expanded, normalise } from "./normalise.ts";
 import type { Work } from "./work.ts";
-
-/** Bytes looked at to tell encoding and dialect, and in which the header must end. */
-const HEAD_BYTES = 64 * 1024;
 
 /** A file whose rows can be read from here on. */
 export interface OpenedRows {
@@ -37,25 +43,25 @@ export async function openInspected(work: Work): Promise<OpenedRows | NoRows> {
   const original = await openStream(work, empty.source);
   const raw = hashed(original, hash);
   const head = await takeHead(raw);
-  if (!isCompressed(head.bytes)) {
-    const format = sniffHead(work, head.bytes);
-    if (format.problem || head.bytes.length === 0) return await noRows(original, empty, format);
+  if (!isCompressed(head)) {
+    const format = sniffHead(work, head);
+    if (format.problem || head.length === 0) return await noRows(original, empty, format);
     if (format.encoding !== "utf-8") {
-      return await openNormalised(work, empty, chain(head.bytes, raw), format, hash);
+      return await openNormalised(work, empty, withHead(head, raw), format, hash);
     }
-    return openRows(work, empty, format, head.bytes, raw, hash) ?? await noRows(original, empty, format);
+    return openRows(work, empty, format, head, raw, hash) ?? await noRows(original, empty, format);
   }
 
-  const content = expanded(work, head.bytes, chain(head.bytes, raw));
+  const content = expanded(work, head, withHead(head, raw));
   try {
     const inner = await takeHead(content);
-    const format = sniffHead(work, inner.bytes);
-    if (format.problem || inner.bytes.length === 0) {
+    const format = sniffHead(work, inner);
+    if (format.problem || inner.length === 0) {
       // Nothing is said of a content before its archive has proved whole.
       for await (const _ of content) { /* its end is all that matters */ }
       return await noRows(original, empty, format);
     }
-    return await openNormalised(work, empty, chain(inner.bytes, content), format, hash);
+    return await openNormalised(work, empty, withHead(inner, content), format, hash);
   } catch (error) {
     if (!(error instanceof ExpandError)) throw error;
     return await noRows(original, empty, { ...sniffed(empty), problem: error });
@@ -84,25 +90,6 @@ async function* hashed(stream: Stream, hash: FileHash): Stream {
   }
 }
 
-/** The first bytes of a stream: `HEAD_BYTES` or more, or all there are. The stream goes on after them. */
-async function takeHead(stream: Stream): Promise<{ bytes: Uint8Array }> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  while (size < HEAD_BYTES) {
-    const next = await stream.next();
-    if (next.done) break;
-    chunks.push(next.value);
-    size += next.value.length;
-  }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return { bytes };
-}
-
 function sniffHead(work: Work, head: Uint8Array): SniffedFormat {
   const { settings, request } = work;
   return sniff(head, {
@@ -127,7 +114,7 @@ async function openNormalised(
   const source = await normalise(work, content, format.encoding);
   if ("problem" in source) return noRowsOf(empty, { ...format, problem: source.problem });
   const stream = await openStream(work, source);
-  const { bytes } = await takeHead(stream);
+  const bytes = await takeHead(stream);
   // Decoding has taken any byte order mark away; expanding alone has not.
   const bomBytes = format.encoding === "utf-8" ? format.bomBytes : 0;
   // A zip archive is not read from front to end.
@@ -176,7 +163,7 @@ function openRows(
       unknownColumns: [...header.unknownColumns],
       firstRow: { line: first.endLine + 1, offset },
     },
-    body: chain(head.subarray(offset), rest),
+    body: withHead(head.subarray(offset), rest),
     offset,
     hash,
   };
@@ -212,12 +199,4 @@ export async function hashWhole(work: Work): Promise<string> {
     for await (const _ of hashed(await openStream(work, { key, etag, size }), hash)) await work.checkClaim();
   }
   return hash.digest();
-}
-
-async function* chain(
-  head: Uint8Array,
-  rest: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, void> {
-  yield head;
-  yield* rest;
 }

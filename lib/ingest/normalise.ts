@@ -1,14 +1,9 @@
-import { ExpandError, type ExpandLimits, gunzip, isGzip, isZip, unzipOnly } from "../csv/mod.ts";
+import { expand, ExpandError } from "../csv/mod.ts";
 import { readRange } from "./batch_reader.ts";
 import { type HeldBecause, type Manifest } from "./manifest.ts";
 import type { Work } from "./work.ts";
 
 type Problem = Pick<HeldBecause, "code" | "message">;
-
-/** Whether a file has to be expanded before anything can be said of its content. */
-export function isCompressed(head: Uint8Array): boolean {
-  return isGzip(head) || isZip(head);
-}
 
 /**
  * The content of a compressed file. What it gives is to be trusted only once it has come to its end.
@@ -23,13 +18,11 @@ export function expanded(
   whole: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, void> {
   const { settings, ports, request: { file } } = work;
-  const limits: ExpandLimits = {
+  const read = (start: number, end: number) => readRange(ports.store, file, { start, end }, ports.signal);
+  return expand(head, { whole, anywhere: () => ({ size: file.size, read }) }, {
     maxBytes: settings.maxExpandedMiB * 1024 * 1024,
     maxRatio: settings.maxExpansionRatio,
-  };
-  if (isGzip(head)) return gunzip(whole, limits);
-  const read = (start: number, end: number) => readRange(ports.store, file, { start, end }, ports.signal);
-  return unzipOnly({ size: file.size, read }, limits);
+  });
 }
 
 /**

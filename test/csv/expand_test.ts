@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
-import { BlobWriter, Uint8ArrayReader, ZipWriter } from "@zip.js/zip.js";
 import { ExpandError, type ExpandLimits, gunzip, unzipOnly } from "../../lib/csv/mod.ts";
+import { zip } from "./_archives.ts";
 import { bytesOf } from "./_reading.ts";
 
 const LIMITS: ExpandLimits = { maxBytes: 64 * 1024 * 1024, maxRatio: 200 };
@@ -25,16 +25,6 @@ async function fails(stream: AsyncIterable<Uint8Array>, code: string, message?: 
     if (message) assert.match(error.message, message);
     return true;
   });
-}
-
-async function zip(files: Record<string, string>, options: { password?: string } = {}): Promise<Uint8Array> {
-  const writer = new ZipWriter(new BlobWriter(), { useWebWorkers: false, ...options });
-  for (const [name, text] of Object.entries(files)) {
-    await writer.add(name, name.endsWith("/") ? undefined : new Uint8ArrayReader(bytesOf(text)), {
-      directory: name.endsWith("/"),
-    });
-  }
-  return new Uint8Array(await (await writer.close()).arrayBuffer());
 }
 
 function unzip(bytes: Uint8Array, limits = LIMITS) {

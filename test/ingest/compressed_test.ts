@@ -2,16 +2,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { BlobWriter, Uint8ArrayReader, ZipWriter } from "@zip.js/zip.js";
+import { zip } from "../csv/_archives.ts";
 import { csvOf, World } from "./world.ts";
 
 const encoder = new TextEncoder();
-
-async function zip(files: Record<string, Uint8Array>): Promise<Uint8Array> {
-  const writer = new ZipWriter(new BlobWriter(), { useWebWorkers: false });
-  for (const [name, bytes] of Object.entries(files)) await writer.add(name, new Uint8ArrayReader(bytes));
-  return new Uint8Array(await (await writer.close()).arrayBuffer());
-}
 
 function utf16(text: string): Uint8Array {
   const bytes = Buffer.from("\uFEFF" + text, "utf16le");
