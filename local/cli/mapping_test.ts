@@ -7,6 +7,7 @@ import {
   readMappingFile,
   runMappingTests,
 } from "../../lib/mapping/mod.ts";
+import { CUSTOM_RESOLVERS } from "../../workflows/custom_resolvers.ts";
 import { EXIT } from "./exit_codes.ts";
 import { typedPath } from "./option_values.ts";
 
@@ -20,7 +21,7 @@ export interface MappingTestOptions {
 const SHIPPED = resolve(import.meta.dirname!, "../../mappings");
 const ENDING = ".test.json";
 
-/** Runs mapping test files: those named, or all in `mappings/`. */
+/** Runs mapping test files, with the project's custom resolvers: those named, or all in `mappings/`. */
 export async function mappingTest(files: readonly string[], options: MappingTestOptions): Promise<number> {
   const paths = files.length > 0 ? files.map((file) => typedPath(file)) : await shippedTests();
   if (paths.length === 0) {
@@ -30,7 +31,10 @@ export async function mappingTest(files: readonly string[], options: MappingTest
   for (const path of paths) {
     const tests = loadMappingTests(await readFile(path, "utf8"), path);
     const mapping = await readMappingFile(join(dirname(path), tests.mapping));
-    reports.push({ file: relative(typedPath("."), path), ...runMappingTests(mapping, tests) });
+    reports.push({
+      file: relative(typedPath("."), path),
+      ...runMappingTests(mapping, tests, CUSTOM_RESOLVERS),
+    });
   }
   const short = reports.filter(({ coverage }) => coverage.percent < options.minCoverage);
   console.log(
