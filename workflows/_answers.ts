@@ -1,6 +1,6 @@
 import type { Context } from "@versori/run";
 import type { z } from "zod";
-import { ConnectorError, messageOf } from "../lib/base/mod.ts";
+import { ConnectorError, messageOf, refusalOf } from "../lib/base/mod.ts";
 
 /** What a webhook's task gives back: a status and a JSON body. */
 export interface Answer {
@@ -13,38 +13,13 @@ export function problem(status: number, code: string, title: string, detail: str
   return { status, body: { type: "about:blank", status, code, title, detail } };
 }
 
-/** Refusals whose cause is the request, by the error's code. */
-const REFUSALS: Readonly<Record<string, readonly [status: number, title: string]>> = {
-  "job-id-invalid": [400, "Invalid job id"],
-  "request-invalid": [400, "Invalid request"],
-  "query-invalid": [400, "Invalid request"],
-  "cursor-invalid": [400, "Invalid cursor"],
-  "payload-invalid": [400, "Invalid payload"],
-  "idempotency-key-invalid": [400, "Invalid Idempotency-Key"],
-  "file-not-found": [404, "Not found"],
-  "job-unknown": [404, "Not found"],
-  "feed-unknown": [404, "Not found"],
-  "job-running": [409, "Not possible now"],
-  "job-over": [409, "Not possible any more"],
-  "job-not-held": [409, "Not possible"],
-  "job-has-no-file": [409, "Not possible"],
-  "not-forcible": [409, "Not possible"],
-  "nothing-to-replay": [409, "Not possible"],
-  "file-gone": [409, "Not possible any more"],
-  "file-changed": [409, "Not possible any more"],
-  "report-gone": [409, "Not possible any more"],
-  "payload-too-large": [413, "Payload too large"],
-  "payload-type-unknown": [415, "Unsupported content type"],
-  "idempotency-key-reused": [422, "Idempotency-Key was used before"],
-};
-
 /** What the caller is told of a failure: what to do about it, never a stack. */
 export function problemOf(error: unknown): Answer {
   if (!(error instanceof ConnectorError)) {
     return problem(500, "unexpected", "Unexpected failure", "The request failed; the log says why");
   }
-  const refusal = REFUSALS[error.code];
-  if (refusal) return problem(refusal[0], error.code, refusal[1], messageOf(error));
+  const refusal = refusalOf(error.code);
+  if (refusal) return problem(refusal.status, error.code, refusal.title, messageOf(error));
   const status = error.retry === "later" ? 503 : 500;
   return problem(
     status,

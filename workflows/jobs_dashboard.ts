@@ -1,8 +1,7 @@
 import { type Context, fn, webhook } from "@versori/run";
 import { messageOf, systemClock } from "../lib/base/mod.ts";
 import { explain } from "../lib/explain/mod.ts";
-import { actOnJob, type FeedsOptions, listJobRows } from "../lib/ingest/mod.ts";
-import { factsOf } from "../lib/jobs/mod.ts";
+import { actOnJob, listJobRows } from "../lib/ingest/mod.ts";
 import {
   answerPage,
   FormTokens,
@@ -11,7 +10,7 @@ import {
   pageHeaders,
   type PagePorts,
 } from "../lib/page/mod.ts";
-import { discoverAndStart } from "./_discovery.ts";
+import { actionPorts, explainPorts } from "./_jobs.ts";
 import { type Parts, stateOf, wire } from "./_wiring.ts";
 
 /** The system whose user and password people sign in to the page with. */
@@ -56,8 +55,9 @@ function respond(ctx: Context<unknown>): Response {
   }
 }
 
-function pagePorts(ctx: Context<unknown>, { feeds, of }: Parts): PagePorts {
-  const { state, ports } = of(feeds[0].name);
+function pagePorts(ctx: Context<unknown>, parts: Parts): PagePorts {
+  const { feeds } = parts;
+  const { state, ports } = parts.of(feeds[0].name);
   return {
     clock: systemClock,
     tokens: new FormTokens(stateOf(ctx), systemClock),
@@ -65,19 +65,8 @@ function pagePorts(ctx: Context<unknown>, { feeds, of }: Parts): PagePorts {
     history: state.tracker.history,
     job: (jobId) => state.tracker.getJob(jobId),
     rows: (job, query) => listJobRows(ports.store, job, query),
-    act: (action, job, options) => {
-      const feed = factsOf(job).feed ?? feeds[0].name;
-      const take = (wanted: FeedsOptions) => discoverAndStart(ctx, { ...wanted, feed });
-      return actOnJob(action, job, options, { ...of(feed), take });
-    },
-    explain: (query) =>
-      explain(query, {
-        kv: ports.kv,
-        store: ports.store,
-        tracker: state.tracker,
-        clock: systemClock,
-        settingsOf: (feed) => of(feed ?? feeds[0].name).settings,
-      }),
+    act: (action, job, options) => actOnJob(action, job, options, actionPorts(ctx, parts, job)),
+    explain: (query) => explain(query, explainPorts(parts)),
   };
 }
 

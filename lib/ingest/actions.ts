@@ -8,6 +8,7 @@ import type { FeedsOptions } from "./discover_feeds.ts";
 import { rowsFrom } from "./job_rows.ts";
 import { type Manifest, manifestKey, readManifest } from "./manifest.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
+import type { JobAction } from "./possible_actions.ts";
 import { stagedKey } from "./staging.ts";
 
 /** Who wants something done with a job. */
@@ -19,10 +20,6 @@ export interface ActionOptions {
   /** The caller's name for this request: the same again is the same job. Default: one replay at a time. */
   readonly idempotencyKey?: string | undefined;
 }
-
-/** What can be done with a job. */
-export const JOB_ACTIONS = ["replay", "replay-failed", "release", "cancel"] as const;
-export type JobAction = typeof JOB_ACTIONS[number];
 
 /** The job that does what was asked for. */
 export interface ActionResult {

@@ -16,11 +16,11 @@ export {
 export {
   type ActionOptions,
   type ActionPlan,
+  type ActionPorts,
   type ActionResult,
   actOnJob,
-  JOB_ACTIONS,
-  type JobAction,
 } from "./actions.ts";
+export { JOB_ACTIONS, type JobAction, possibleActions } from "./possible_actions.ts";
 export {
   type JobRow,
   jobRowSchema,

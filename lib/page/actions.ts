@@ -1,5 +1,4 @@
 import type { JobAction } from "../ingest/mod.ts";
-import { factsOf, isTerminal, type JobRecord } from "../jobs/mod.ts";
 
 /** How an action is offered and asked about. */
 export interface ActionText {
@@ -51,12 +50,3 @@ export const ACTION_TEXT: Readonly<Record<JobAction, ActionText>> = {
     careful: true,
   },
 };
-
-/** What can be done with a job in its state, the most likely first. */
-export function actionsFor(job: JobRecord): JobAction[] {
-  const { file, rows, heldBecause, dryRun } = factsOf(job);
-  if (!file) return [];
-  if (!isTerminal(job.status)) return ["cancel"];
-  if (job.status === "held") return heldBecause?.forcible === false ? [] : ["release"];
-  return rows.failed > 0 && !dryRun ? ["replay-failed", "replay"] : ["replay"];
-}

@@ -1,4 +1,4 @@
-import { ConnectorError, messageOf } from "../base/mod.ts";
+import { ConnectorError, messageOf, refusalOf } from "../base/mod.ts";
 import { factsOf, isTerminal, type JobRecord } from "../jobs/mod.ts";
 import type { JobAction } from "../ingest/mod.ts";
 import { ACTION_TEXT } from "./actions.ts";
@@ -170,25 +170,8 @@ function userOf({ headers }: HttpCall): string {
   }
 }
 
-/** Refusals that are the address's or the state's doing, by the error's code. */
-const REFUSALS: Readonly<Record<string, number>> = {
-  "job-id-invalid": 400,
-  "query-invalid": 400,
-  "cursor-invalid": 400,
-  "job-unknown": 404,
-  "job-running": 409,
-  "job-over": 409,
-  "job-not-held": 409,
-  "job-has-no-file": 409,
-  "not-forcible": 409,
-  "nothing-to-replay": 409,
-  "file-gone": 409,
-  "file-changed": 409,
-  "report-gone": 409,
-};
-
 function statusOf({ code, retry }: ConnectorError): number {
-  return REFUSALS[code] ?? (retry === "later" ? 503 : 500);
+  return refusalOf(code)?.status ?? (retry === "later" ? 503 : 500);
 }
 
 /** What every page says around its content. */

@@ -1,7 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import { factsOf, isTerminal, type JobFacts, type JobRecord, nextStepOf } from "../jobs/mod.ts";
-import type { JobAction, JobRowsPage } from "../ingest/mod.ts";
-import { ACTION_TEXT, actionsFor } from "./actions.ts";
+import { type JobAction, type JobRowsPage, possibleActions } from "../ingest/mod.ts";
+import { ACTION_TEXT } from "./actions.ts";
 import { Books } from "./books.tsx";
 import { duration, link, number, plural, size } from "./format.ts";
 import { document } from "./layout.tsx";
@@ -76,7 +76,7 @@ export function jobPage(view: JobView): string {
 function Actions({ job }: { job: JobRecord }) {
   return (
     <div id="actions" data-live class="row actions">
-      {actionsFor(job).map((action, i) => (
+      {possibleActions(job).map((action, i) => (
         <a
           class={i === 0 && isTerminal(job.status) ? "button primary" : "button"}
           href={link({ job: job.jobId, action })}
