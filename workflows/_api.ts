@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isGlob } from "../lib/base/mod.ts";
 import { explanationSchema } from "../lib/explain/mod.ts";
-import { JOB_ACTIONS, jobRowSchema } from "../lib/ingest/mod.ts";
+import { JOB_ACTIONS, jobRowSchema, ROW_OUTCOMES } from "../lib/ingest/mod.ts";
 import {
   historyQuerySchema,
   JOB_STATUSES,
@@ -55,7 +55,7 @@ export const jobCountsRequest = z.strictObject({
 
 export const jobRowsRequest = z.strictObject({
   jobId,
-  outcome: z.enum(["rejected", "failed"]).describe("Only these rows.").optional(),
+  outcome: z.enum(ROW_OUTCOMES).describe("Only these rows.").optional(),
   text: z.string().min(1).max(200).describe("Part of the row's text, code or message.").optional(),
   limit: numeral.pipe(z.number().int().min(1).max(1_000)).describe("Rows per page, 1 to 1,000; default 100.")
     .optional(),
@@ -73,7 +73,7 @@ export const jobExplainRequest = z.strictObject({
 export const jobActionsRequest = z.strictObject({
   jobId,
   action: z.enum(JOB_ACTIONS).describe(
-    "replay: the whole file as a new job. replay-failed: the rows Fluent refused as a new job. " +
+    "replay: the whole file as a new job. replay-failed: the rows Fluent refused or gave no answer for as a new job. " +
       "release: let a held file pass. cancel: stop a job.",
   ),
   reason: z.string().min(1).max(500).describe("For the record.").optional(),
@@ -136,7 +136,9 @@ export const jobCountsAnswer = z.object({
 });
 
 export const jobRowsAnswer = z.object({
-  rows: z.array(jobRowSchema).describe("Rejected rows, then failed ones, in the file's order."),
+  rows: z.array(jobRowSchema).describe(
+    "Rejected rows, then failed and unconfirmed ones, in the file's order.",
+  ),
   nextCursor: z.string().optional(),
   complete: z.boolean().describe("False while the job has no report yet."),
 });
@@ -148,6 +150,11 @@ export const jobActionsAnswer = z.object({
   decision: z.enum(["accepted", "already"]).describe(
     "already: it was asked before, and this job answers for it.",
   ),
+  rows: z.object({
+    failed: count.describe("Rows Fluent refused, which are sent again."),
+    unconfirmed: count.describe("Rows Fluent gave no answer for, which are sent again."),
+    leftOut: count.describe("Rows without an answer that its report, of an earlier version, does not name."),
+  }).describe("Of replay-failed only.").optional(),
 });
 
 const discovered = z.object({

@@ -5,7 +5,7 @@ import { jobRowsRequest } from "./_api.ts";
 import { type Answer, answering, readRequest, respond } from "./_answers.ts";
 import { stateOf, WEBHOOKS, wire } from "./_wiring.ts";
 
-/** Lists the rejected and failed rows of a job, page by page: `GET ?jobId=…&outcome=failed`. */
+/** Lists the rejected, failed and unconfirmed rows of a job, page by page: `GET ?jobId=…&outcome=failed`. */
 export const jobRows = webhook("job-rows", {
   method: "get",
   response: { mode: "sync", onSuccess: respond },

@@ -30,6 +30,18 @@ export interface ActionResult {
   readonly parentJobId?: string;
   /** `accepted`; `already`: this was asked before, and the same job answers for it. */
   readonly decision: "accepted" | "already";
+  /** Of `replay-failed`: what it sends again. */
+  readonly rows?: ReplayedRows;
+}
+
+/** Which rows `replay-failed` sends again. */
+export interface ReplayedRows {
+  /** Fluent refused them. */
+  readonly failed: number;
+  /** Fluent gave no answer for them: an upsert of the same bytes changes nothing where they have landed. */
+  readonly unconfirmed: number;
+  /** Rows without an answer that the report doesn't name, because an earlier version wrote it: they are not sent. */
+  readonly leftOut: number;
 }
 
 /** What an action works with, for the feed of its job. */
@@ -80,7 +92,8 @@ export async function actOnJob(
   const decision = found.decision === "started" || found.decision === "resumed" ? "accepted" : "already";
   if (found.jobId === jobId) return { jobId, action, decision };
   await state.tracker.linkChild(jobId, { jobId: found.jobId, relation: action });
-  return { jobId: found.jobId, action, parentJobId: jobId, decision };
+  const rows = plan.rows ? { rows: plan.rows } : {};
+  return { jobId: found.jobId, action, parentJobId: jobId, decision, ...rows };
 }
 
 /** The replay of a job that is under way, if there is one. */
@@ -97,6 +110,7 @@ async function runningChild(
 /** What an action comes to: a file to be taken by `discoverFeeds`. */
 export interface ActionPlan {
   readonly take: FeedsOptions;
+  readonly rows?: ReplayedRows;
 }
 
 /**
@@ -135,7 +149,8 @@ async function planReplay(
 }
 
 /**
- * Makes a new file of the rows Fluent did not take, as they stand in the job's file, to be sent once more.
+ * Makes a new file of the rows Fluent refused or gave no answer for, as they stand in the job's file, to be sent once
+ * more. A row without an answer may have landed; sent again it is the same upsert.
  *
  * @throws ConnectorError `job-running`, `job-has-no-file`, `nothing-to-replay`
  */
@@ -147,12 +162,21 @@ async function planReplayFailed(
 ): Promise<ActionPlan> {
   const file = endedFileOf(job);
   const { feed, rows, reports } = factsOf(job);
-  if (rows.failed === 0 || !reports) {
-    throw new ConnectorError(`Cannot replay the failed rows of job '${job.jobId}': Fluent refused none`, {
+  const nothing = (reason: string) =>
+    new ConnectorError(`Cannot replay the failed rows of job '${job.jobId}': ${reason}`, {
       code: "nothing-to-replay",
       retry: "never",
       details: { jobId: job.jobId },
     });
+  if (rows.failed + rows.unconfirmed === 0 || job.status !== "completed_with_errors" || !reports) {
+    throw nothing("Fluent refused none, and answered for all that were sent");
+  }
+  const again = await replayed(ports, reports.rejectsJsonl, rows.unconfirmed);
+  if (again.failed + again.unconfirmed === 0) {
+    throw nothing(
+      `its report, of an earlier version, doesn't name the rows Fluent gave no answer for (${again.leftOut}). Replay ` +
+        "the whole file",
+    );
   }
   const key = stagedKey(
     settings,
@@ -183,6 +207,7 @@ async function planReplayFailed(
         delimiter: manifest.dialect.delimiter,
       },
     },
+    rows: again,
   };
 }
 
@@ -302,8 +327,17 @@ async function* failedRows(
   const encoder = new TextEncoder();
   yield encoder.encode(csvLine(header, dialect));
   for await (const { row } of rowsFrom(ports.store, report, 0, ports.signal)) {
-    if (row.outcome === "failed") yield encoder.encode(row.raw + "\r\n");
+    if (row.outcome !== "rejected") yield encoder.encode(row.raw + "\r\n");
   }
+}
+
+/** @param unconfirmed how many rows got no answer, by the job's books */
+async function replayed(ports: IngestPorts, report: string, unconfirmed: number): Promise<ReplayedRows> {
+  const named = { failed: 0, unconfirmed: 0 };
+  for await (const { row } of rowsFrom(ports.store, report, 0, ports.signal)) {
+    if (row.outcome !== "rejected") named[row.outcome]++;
+  }
+  return { ...named, leftOut: Math.max(0, unconfirmed - named.unconfirmed) };
 }
 
 function signalOf(ports: IngestPorts): { signal?: AbortSignal } {

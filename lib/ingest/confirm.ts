@@ -1,8 +1,8 @@
 import { ConnectorError, messageOf } from "../base/mod.ts";
 import { FluentApiError, getPollingInterval, progressOf } from "../fluent/mod.ts";
-import { traceRefusals } from "../recovery/mod.ts";
+import { traceRefusals, type UnansweredRows, unansweredRows } from "../recovery/mod.ts";
 import { BatchReader } from "./batch_reader.ts";
-import { writeFailedRows } from "./failed_rows.ts";
+import { NO_ANSWER, writeFailedRows } from "./failed_rows.ts";
 import { hasOwnJobs } from "./fluent_jobs.ts";
 import { FluentSession } from "./fluent_session.ts";
 import { Journal, type Unit, type UnitEntry } from "./journal.ts";
@@ -18,6 +18,8 @@ interface Tools {
   readonly reader: BatchReader;
   readonly session: FluentSession;
 }
+
+const NONE_UNANSWERED: UnansweredRows = { at: [], exact: true };
 
 /**
  * Asks Fluent once what became of every batch not settled yet, and counts the rows of those that are complete. While
@@ -151,20 +153,26 @@ async function settle(work: Work, tools: Tools, unit: Accepted, knownComplete: b
   if (!results) return;
   const promised = rowsOf(manifest, unit);
   const failed = results.filter(({ responseCode }) => responseCode !== 200).length;
-  if (failed > 0) {
+  const silent = promised - results.length;
+  if (failed > 0 || (silent > 0 && !preprocessed)) {
     const { bytes, rows: all } = await readPayload(work.ports, manifest, reader, unit.index);
     const rows = rowsIn(all, unit.range);
-    const refused = traceRefusals(rows.map(({ entity }) => entity), results);
+    const entities = rows.map(({ entity }) => entity);
+    const refused = traceRefusals(entities, results).map(({ at, responseCode, message }) => ({
+      row: rows[at]!,
+      code: `fluent-${responseCode}`,
+      message,
+    }));
+    const unanswered = silent > 0 && !preprocessed ? unansweredRows(entities, results) : NONE_UNANSWERED;
+    const message = unanswered.exact
+      ? "Fluent gave no answer for this row"
+      : `Fluent answered for ${results.length} of the ${promised} rows of its batch, and this may be one of the others`;
     await writeFailedRows(
       work,
       { index: unit.index, from: unit.range?.from },
       bytes,
       manifest.batches[unit.index]!,
-      refused.map(({ at, responseCode, message }) => ({
-        row: rows[at]!,
-        code: `fluent-${responseCode}`,
-        message,
-      })),
+      [...refused, ...unanswered.at.map((at) => ({ row: rows[at]!, code: NO_ANSWER, message }))],
       batchId,
     );
   }
@@ -175,7 +183,6 @@ async function settle(work: Work, tools: Tools, unit: Accepted, knownComplete: b
     );
   }
   const confirmed = results.length - failed;
-  const silent = promised - results.length;
   // Pre-processing drops rows that change nothing, and answers for the batch.
   const counts = preprocessed && silent > 0
     ? { confirmed: confirmed + silent, failed, unconfirmed: 0, by: "batch" as const }

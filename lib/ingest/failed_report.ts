@@ -1,5 +1,5 @@
 import { csvLine, neutralised } from "../report/mod.ts";
-import { type FailedRow, failedRowSchema, failedRowsPrefix } from "./failed_rows.ts";
+import { type FailedRow, failedRowSchema, failedRowsPrefix, NO_ANSWER } from "./failed_rows.ts";
 import { readLines } from "./read_lines.ts";
 import type { Work } from "./work.ts";
 
@@ -11,9 +11,9 @@ export interface FailedReportKeys {
 
 const COLUMNS = ["line", "end_line", "key", "response_code", "code", "message", "batch", "batch_id", "raw"];
 
-/** Every failed row from the parts they were kept in, batch by batch. */
+/** Every failed row, and every one without an answer, from the parts they were kept in, batch by batch. */
 export async function* failedRows(work: Work): AsyncGenerator<FailedRow> {
-  if (work.run.rows.failed === 0) return;
+  if (work.run.rows.failed + work.run.rows.unconfirmed === 0) return;
   const prefix = failedRowsPrefix(work.settings.s3WorkPrefix, work.request.jobId);
   for await (const object of work.ports.store.listObjects({ prefix, ...work.signal })) {
     for await (const line of readLines(work.ports.store, object.key, work.ports.signal)) {
@@ -61,5 +61,5 @@ async function* encoded(
 ): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
   if (head !== "") yield encoder.encode(head);
-  for await (const row of failedRows(work)) yield encoder.encode(format(row));
+  for await (const row of failedRows(work)) if (row.code !== NO_ANSWER) yield encoder.encode(format(row));
 }

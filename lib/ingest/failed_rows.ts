@@ -3,11 +3,17 @@ import type { ManifestBatch } from "./manifest.ts";
 import type { BatchRow } from "./batch_reader.ts";
 import type { Work } from "./work.ts";
 
-/** A row that was sent and that Fluent did not take. */
+/** The code of a row Fluent gave no answer for: it may or may not have landed. */
+export const NO_ANSWER = "fluent-no-answer";
+
+/** A row that was sent and that Fluent did not take, or gave no answer for. */
 export const failedRowSchema = z.object({
   line: z.number().int(),
   endLine: z.number().int(),
-  /** `fluent-404` and the like for a row's own answer, `fluent-batch-refused` when its whole batch was refused. */
+  /**
+   * `fluent-404` and the like for a row's own answer, `fluent-batch-refused` when its whole batch was refused,
+   * `fluent-no-answer` when there was none.
+   */
   code: z.string(),
   message: z.string(),
   raw: z.string(),

@@ -12,9 +12,12 @@ const MOST_BYTES = 4 * 1024 * 1024;
 /** Longest row read, in bytes. */
 const LONGEST_ROW = 32 * 1024 * 1024;
 
-/** A row of a job that did not reach Fluent's stock, as `rejects.jsonl` has it. */
+/** What can have become of a row a job's report lists: `unconfirmed` is one Fluent gave no answer for. */
+export const ROW_OUTCOMES = ["rejected", "failed", "unconfirmed"] as const;
+
+/** A row of a job that is not known to have reached Fluent's stock, as `rejects.jsonl` has it. */
 export const jobRowSchema = z.object({
-  outcome: z.enum(["rejected", "failed"]),
+  outcome: z.enum(ROW_OUTCOMES),
   /** Physical and 1-based, the header's included. */
   line: z.number().int(),
   endLine: z.number().int(),
@@ -39,7 +42,7 @@ export interface JobRowsQuery {
 }
 
 export interface JobRowsPage {
-  /** In the report's order: rejected rows, then failed ones. May be fewer than asked for although there are more. */
+  /** In the report's order: rejected rows, then failed and unconfirmed ones. May be fewer than asked for although there are more. */
   readonly rows: readonly JobRow[];
   readonly nextCursor?: string;
   /** False while the job has not written its report: nothing can be said of its rows yet. */
@@ -49,7 +52,7 @@ export interface JobRowsPage {
 const cursorSchema = z.strictObject({ of: z.string().max(32), at: z.number().int().min(0) });
 
 /**
- * A page of a job's rejected and failed rows, from its report, read by range.
+ * A page of a job's rejected, failed and unconfirmed rows, from its report, read by range.
  *
  * @throws ConnectorError `cursor-invalid`; S3Error
  */

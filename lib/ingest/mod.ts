@@ -19,6 +19,7 @@ export {
   type ActionPorts,
   type ActionResult,
   actOnJob,
+  type ReplayedRows,
 } from "./actions.ts";
 export { JOB_ACTIONS, type JobAction, possibleActions } from "./possible_actions.ts";
 export {
@@ -27,6 +28,7 @@ export {
   type JobRowsPage,
   type JobRowsQuery,
   listJobRows,
+  ROW_OUTCOMES,
   rowsFrom,
 } from "./job_rows.ts";
 export { ingestPayload, type Payload, type StagedPayload } from "./payload.ts";

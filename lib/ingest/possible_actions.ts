@@ -10,6 +10,6 @@ export function possibleActions(job: JobRecord): JobAction[] {
   if (!isTerminal(job.status)) return ["cancel"];
   if (!file) return [];
   if (job.status === "held") return heldBecause?.forcible === false ? [] : ["release"];
-  const hasFailed = job.status === "completed_with_errors" && rows.failed > 0;
+  const hasFailed = job.status === "completed_with_errors" && rows.failed + rows.unconfirmed > 0;
   return hasFailed ? ["replay-failed", "replay"] : ["replay"];
 }

@@ -10,13 +10,15 @@ import type { JobStatus } from "../jobs/mod.ts";
 import { CsvReader } from "../csv/mod.ts";
 import { checkBooks } from "./books.ts";
 import { failedRows, writeFailedReport } from "./failed_report.ts";
-import type { FailedRow } from "./failed_rows.ts";
+import { type FailedRow, NO_ANSWER } from "./failed_rows.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { readLines } from "./read_lines.ts";
 import { rejectPartKey } from "./reject_spool.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
-type ReportedRow = (RejectedRow & { outcome: "rejected" }) | (FailedRow & { outcome: "failed" });
+type ReportedRow =
+  | (RejectedRow & { outcome: "rejected" })
+  | (FailedRow & { outcome: "failed" | "unconfirmed" });
 
 /** Closes the books, and writes what became of every row that was not confirmed to the reports prefix. */
 export async function report(work: Work): Promise<StepOutcome> {
@@ -106,7 +108,7 @@ interface Listed {
   readonly failed: { line: number; code: string; message: string }[];
 }
 
-/** Every rejected row, then every failed one, from the parts they were kept in. */
+/** Every rejected row, then every one Fluent refused or did not answer for, from the parts they were kept in. */
 async function* rowsOf(work: Work, manifest: Manifest, listed?: Listed): AsyncGenerator<ReportedRow> {
   const { ports, settings, request } = work;
   for (let part = 1; part <= manifest.rejectParts; part++) {
@@ -118,10 +120,11 @@ async function* rowsOf(work: Work, manifest: Manifest, listed?: Listed): AsyncGe
     }
   }
   for await (const row of failedRows(work)) {
-    if (listed && listed.failed.length < LISTED_ROWS) {
+    const outcome = row.code === NO_ANSWER ? "unconfirmed" : "failed";
+    if (listed && outcome === "failed" && listed.failed.length < LISTED_ROWS) {
       listed.failed.push({ line: row.line, code: row.code, message: row.message });
     }
-    yield { outcome: "failed", ...row };
+    yield { outcome, ...row };
   }
 }
 

@@ -41,6 +41,9 @@ export function nextStepOf(job: JobRecord): string | undefined {
         "Remove the cause the message names; the next trigger that finds the file goes on where the job stopped.";
     case "completed_with_errors":
       if (dryRun) return undefined;
+      if (rows.failed === 0 && rows.unconfirmed > 0) {
+        return "Replay the failed rows: it sends the rows again that Fluent gave no answer for.";
+      }
       return rows.failed > 0
         ? "Remove the cause Fluent names (a missing product, say), then replay the failed rows."
         : "Correct the rejected rows in rejects.csv and ingest that file.";

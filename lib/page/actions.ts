@@ -26,7 +26,8 @@ export const ACTION_TEXT: Readonly<Record<JobAction, ActionText>> = {
   "replay-failed": {
     label: "Replay failed rows",
     explanation:
-      "A new job sends only the rows that Fluent did not take. Rows that were confirmed are not touched.",
+      "A new job sends only the rows that Fluent refused or gave no answer for. Rows that were confirmed are " +
+      "not touched.",
     done: "This job replays the rows that failed.",
     needsReason: false,
     careful: false,

@@ -41,7 +41,8 @@ export function confirmPage(view: {
           </p>
           <p class="dim">
             {number(facts.rows.read)} rows read, {number(facts.rows.confirmed)} confirmed,{" "}
-            {number(facts.rows.rejected)} rejected, {number(facts.rows.failed)} failed.
+            {number(facts.rows.rejected)} rejected, {number(facts.rows.failed)} failed,{" "}
+            {number(facts.rows.unconfirmed)} without an answer.
           </p>
           {job.status === "held" && facts.heldBecause
             ? <p class="note held">{facts.heldBecause.message}</p>

@@ -1,6 +1,6 @@
 /** @jsxImportSource hono/jsx */
 import { factsOf, isTerminal, type JobFacts, type JobRecord, nextStepOf } from "../jobs/mod.ts";
-import { type JobAction, type JobRowsPage, possibleActions } from "../ingest/mod.ts";
+import { type JobAction, type JobRow, type JobRowsPage, possibleActions } from "../ingest/mod.ts";
 import { ACTION_TEXT } from "./actions.ts";
 import { Books } from "./books.tsx";
 import { duration, link, number, plural, size } from "./format.ts";
@@ -22,7 +22,7 @@ export interface JobView {
   readonly acts: boolean;
   readonly job: JobRecord;
   readonly rows: JobRowsPage;
-  readonly outcome: "rejected" | "failed" | undefined;
+  readonly outcome: JobRow["outcome"] | undefined;
   readonly q: string | undefined;
   readonly cursor: string | undefined;
   readonly done: JobAction | undefined;
@@ -246,7 +246,9 @@ function Fact({ name, value }: { name: string; value: string }) {
 
 function Rows({ view, facts }: { view: JobView; facts: JobFacts }) {
   const { job, rows, outcome, q, cursor } = view;
-  const bad = facts.rows.rejected + facts.rows.failed;
+  // Until a job has ended, every row it sends is without an answer.
+  const unanswered = job.status === "completed_with_errors" ? facts.rows.unconfirmed : 0;
+  const bad = facts.rows.rejected + facts.rows.failed + unanswered;
   return (
     <section class="card" aria-labelledby="rejects-title" id="rejects">
       <div class="head">
@@ -272,9 +274,10 @@ function Rows({ view, facts }: { view: JobView; facts: JobFacts }) {
             <label>
               Outcome
               <select name="outcome">
-                <option value="">Rejected and failed</option>
+                <option value="">All</option>
                 <option value="rejected" selected={outcome === "rejected"}>Rejected</option>
                 <option value="failed" selected={outcome === "failed"}>Failed</option>
+                <option value="unconfirmed" selected={outcome === "unconfirmed"}>Without an answer</option>
               </select>
             </label>
             <button class="primary" type="submit">Search</button>
@@ -287,7 +290,7 @@ function Rows({ view, facts }: { view: JobView; facts: JobFacts }) {
           <p class="empty">
             {bad === 0
               ? isTerminal(job.status)
-                ? "No row was rejected or failed."
+                ? "No row was rejected or failed, and none is without an answer."
                 : "No row has been rejected or has failed so far."
               : facts.reports || q || outcome
               ? "No row fits."

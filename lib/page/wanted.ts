@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { checkJobId, type HistoryQuery, JOB_STATUSES, TRIGGERS } from "../jobs/mod.ts";
-import { JOB_ACTIONS, type JobAction } from "../ingest/mod.ts";
+import { JOB_ACTIONS, type JobAction, type JobRow, ROW_OUTCOMES } from "../ingest/mod.ts";
 import type { HttpCall } from "./same_origin.ts";
 
 /** The reports that can be downloaded, by the name they are asked for. */
@@ -32,7 +32,7 @@ export type Wanted =
   | {
     readonly kind: "job";
     readonly jobId: string;
-    readonly outcome?: "rejected" | "failed" | undefined;
+    readonly outcome?: JobRow["outcome"] | undefined;
     readonly q?: string | undefined;
     readonly cursor?: string | undefined;
     readonly done?: JobAction | undefined;
@@ -80,7 +80,7 @@ const listSchema = z.object({
   part: optional(z.literal("live")),
 });
 const jobSchema = z.object({
-  outcome: optional(z.enum(["rejected", "failed"])),
+  outcome: optional(z.enum(ROW_OUTCOMES)),
   q: text(200),
   cursor,
   done: optional(action),

@@ -6,7 +6,15 @@
  */
 export { halvesOf, type Range, REFUSALS_WITHOUT_ACCEPTANCE } from "./bisection.ts";
 export { type Verdict, verdictOf } from "./verdict.ts";
-export { namesOf, type RefusedRow, type RowReference, type RowResult, traceRefusals } from "./row_results.ts";
+export {
+  namesOf,
+  type RefusedRow,
+  type RowReference,
+  type RowResult,
+  traceRefusals,
+  type UnansweredRows,
+  unansweredRows,
+} from "./row_results.ts";
 export {
   type CheckpointInfo,
   type FailedRecord,

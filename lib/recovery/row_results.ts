@@ -57,3 +57,20 @@ export function traceRefusals(rows: readonly RowReference[], results: readonly R
     }];
   });
 }
+
+/** The rows a batch's answers say nothing of. */
+export interface UnansweredRows {
+  /** Their places among the rows. */
+  readonly at: readonly number[];
+  /** False when the answers don't all name their rows: then it is every row that was not refused. */
+  readonly exact: boolean;
+}
+
+/** Which rows of a batch got no answer, when there are fewer answers than rows. */
+export function unansweredRows(rows: readonly RowReference[], results: readonly RowResult[]): UnansweredRows {
+  const answered = new Set<string | undefined>(results.map(({ entityRef }) => entityRef));
+  const at = rows.flatMap((row, place) => namesOf(row).some((name) => answered.has(name)) ? [] : [place]);
+  if (at.length === rows.length - results.length) return { at, exact: true };
+  const refused = new Set(traceRefusals(rows, results).map((row) => row.at));
+  return { at: [...rows.keys()].filter((place) => !refused.has(place)), exact: false };
+}

@@ -1,7 +1,7 @@
 import process from "node:process";
 import type { Command } from "commander";
 import type { Explanation } from "../../lib/explain/mod.ts";
-import type { JobRow } from "../../lib/ingest/mod.ts";
+import type { JobRow, ReplayedRows } from "../../lib/ingest/mod.ts";
 import { type JobDocument, type JobSummary } from "../../lib/jobs/mod.ts";
 import { ConfigError, systemClock } from "../../lib/base/mod.ts";
 import { type Stack, startStack } from "../stack.ts";
@@ -76,15 +76,18 @@ export function addJobsCommands(program: Command, done: (exitCode: number) => vo
   jobs.command("watch").description("look at a job until it is over").argument("<job>", "its id")
     .action((jobId: string) => acting((session) => watch(session, jobId)));
 
-  jobs.command("rows").description("the rejected and failed rows of a job").argument("<job>", "its id")
-    .option("--outcome <kind>", "rejected or failed")
+  jobs.command("rows").description("the rejected, failed and unconfirmed rows of a job").argument(
+    "<job>",
+    "its id",
+  )
+    .option("--outcome <kind>", "rejected, failed or unconfirmed")
     .option("--text <part>", "with this in the row, its code or reason")
     .option("--limit <n>", "rows per page", "100")
     .option("--cursor <cursor>", "go on where the page before ended")
     .action((jobId: string, asked: RowsOptions) => asking((session) => rows(session, asked, jobId)));
 
   jobs.command("replay").description("send a job's file again, as a new job").argument("<job>", "its id")
-    .option("--failed", "only the rows Fluent refused")
+    .option("--failed", "only the rows Fluent refused or gave no answer for")
     .option("--reason <text>", "for the record")
     .option("--key <key>", "a name for this request: the same is done once")
     .action((jobId: string, { failed, ...asked }: ActOptions & { failed?: boolean }) =>
@@ -270,10 +273,13 @@ async function act(session: Session, asked: ActOptions, action: string, jobId: s
     key === undefined ? {} : { "idempotency-key": key },
   );
   if (here) return await watch(session, String(answer["jobId"]));
+  const { rows } = answer as { rows?: ReplayedRows };
   print(options, answer, () => [
     `${action} of ${jobId} ${answer["decision"] === "already" ? "was asked for before" : "accepted"}: job ${
       answer["jobId"]
     }`,
+    rows && `Sent again: ${rows.failed} rows Fluent refused, ${rows.unconfirmed} it gave no answer for` +
+      (rows.leftOut > 0 ? `; ${rows.leftOut} more are not named by the report: replay the whole file` : ""),
   ]);
   return EXIT.completed;
 }

@@ -29,6 +29,10 @@ export class FakeFluent implements FluentPort {
   readonly breakingSkus = new Set<string>();
   /** Whether a complete batch has a result for each of its rows. */
   answersRows = true;
+  /** SKUs whose rows it takes without ever answering for them. */
+  readonly silentSkus = new Set<string>();
+  /** Whether answers name their row. */
+  namesRows = true;
   /** What each job was called, and its `meta`. */
   readonly names: string[] = [];
   readonly metas: unknown[] = [];
@@ -120,10 +124,13 @@ export class FakeFluent implements FluentPort {
 
   #results(batch: Batch) {
     if (!this.answersRows) return [];
-    return batch.entities.map(({ skuRef, locationRef }, i) =>
-      this.unknownSkus.has(skuRef)
-        ? { entityRef: `${locationRef}:${skuRef}`, responseCode: 404, message: `SKU ${skuRef} not found` }
-        : { entityId: `${batch.id}-${i}`, entityRef: `${locationRef}:${skuRef}`, responseCode: 200 }
+    return batch.entities.filter(({ skuRef }) => !this.silentSkus.has(skuRef)).map(
+      ({ skuRef, locationRef }, i) => {
+        const named = this.namesRows ? { entityRef: `${locationRef}:${skuRef}` } : {};
+        return this.unknownSkus.has(skuRef)
+          ? { ...named, responseCode: 404, message: `SKU ${skuRef} not found` }
+          : { ...named, entityId: `${batch.id}-${i}`, responseCode: 200 };
+      },
     );
   }
 }
