@@ -32,6 +32,7 @@ export function connectorConfig(
     variables: {
       s3BucketName: BUCKET,
       s3Endpoint: servers.s3,
+      s3ConditionalPut: "yes",
       fluentRetailerId: 1,
       pollIntervalSeconds: 0.2,
       ...variables,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { configurePlatform, localPlatform } from "@versori/run/local";
 import { systemClock } from "../lib/base/mod.ts";
-import { readSettings, type Settings } from "../lib/config/mod.ts";
+import { hasConditionalPut, readSettings, type Settings } from "../lib/config/mod.ts";
 import { JobTracker } from "../lib/jobs/mod.ts";
 import { S3DataSource } from "../lib/s3/mod.ts";
 import { VersoriKVAdapter } from "../lib/state/mod.ts";
@@ -97,6 +97,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       s3BucketName: options.bucket,
       s3Region: s3.region,
       s3Endpoint: s3.endpoint,
+      ...(options.s3 ? {} : { s3ConditionalPut: "yes" }),
       ...(options.fluent ? {} : { fluentRetailerId: LOCAL_RETAILER, pollIntervalSeconds: 0.25 }),
       ...options.variables,
     };
@@ -132,7 +133,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       fluentUrl: fluent.url,
       fluentIsLocal: options.fluent === undefined,
       settings,
-      store: new S3DataSource({ type: "S3_CSV", s3Config: { ...s3, bucket: options.bucket } }),
+      store: new S3DataSource({
+        type: "S3_CSV",
+        s3Config: { ...s3, bucket: options.bucket, conditionalPut: hasConditionalPut(settings) },
+      }),
       kv,
       tracker: new JobTracker(kv, undefined, settings.jobTtlSeconds, systemClock),
       apiKey: LOCAL_API_KEY,

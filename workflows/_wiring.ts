@@ -1,6 +1,6 @@
 import type { Context, HttpContext } from "@versori/run";
 import { ConfigError, systemClock } from "../lib/base/mod.ts";
-import { type Feed, feedNamed, readFeeds, type Settings } from "../lib/config/mod.ts";
+import { type Feed, feedNamed, hasConditionalPut, readFeeds, type Settings } from "../lib/config/mod.ts";
 import { createClient } from "../lib/fluent/mod.ts";
 import { type IngestPorts, type IngestState, ingestState } from "../lib/ingest/mod.ts";
 import { readMappingFile } from "../lib/mapping/mod.ts";
@@ -74,7 +74,7 @@ async function objectStore(ctx: Context<unknown>, settings: Settings): Promise<S
       ...keys,
       region: settings.s3Region,
       bucket: settings.s3BucketName,
-      conditionalPut: settings.s3ConditionalPut === "yes",
+      conditionalPut: hasConditionalPut(settings),
       ...(settings.s3Endpoint ? { endpoint: settings.s3Endpoint } : {}),
     },
   }, ctx.log);

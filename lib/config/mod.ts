@@ -3,7 +3,13 @@
  *
  * @module
  */
-export { type RejectLimit, SETTING_NAMES, type Settings, settingsSchema } from "./settings.ts";
+export {
+  hasConditionalPut,
+  type RejectLimit,
+  SETTING_NAMES,
+  type Settings,
+  settingsSchema,
+} from "./settings.ts";
 export {
   type Feed,
   feedNamed,

@@ -71,7 +71,7 @@ export const settingsSchema = z.object({
   s3BucketName: text(),
   s3Region: text().default("us-east-1"),
   s3Endpoint: z.union([z.literal(""), z.url({ protocol: /^https?$/ })]).default(""),
-  s3ConditionalPut: z.enum(["yes", "no"]).default("no"),
+  s3ConditionalPut: z.enum(["auto", "yes", "no"]).default("auto"),
   s3Prefix: prefix().default("inventory/incoming/"),
   s3ArchivePrefix: prefix().default("inventory/archive/"),
   s3ReportPrefix: prefix().default("inventory/reports/"),
@@ -153,6 +153,11 @@ export function checkSettings(values: Given, nameOf: (name: string) => string): 
       : `${nameOf(name)} is missing; set it on the activation`;
   });
   throw new ConfigError(`Cannot read the configuration: ${problems.join("; ")}`);
+}
+
+/** Whether the store is declared to honour `If-None-Match` on put; Amazon S3 does since August 2024. */
+export function hasConditionalPut({ s3ConditionalPut, s3Endpoint }: Settings): boolean {
+  return s3ConditionalPut === "auto" ? s3Endpoint === "" : s3ConditionalPut === "yes";
 }
 
 /** A value in a message, cut short. */

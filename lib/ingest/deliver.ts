@@ -1,5 +1,5 @@
 import { BatchSender, isSendable, type SendingEnd, sentMessage, Trouble, unitName } from "./batch_sender.ts";
-import { takeTurn } from "./feed_turn.ts";
+import { hasTurn } from "./feed_turn.ts";
 import { FluentApiError } from "../fluent/mod.ts";
 import { openFluentJob } from "./fluent_jobs.ts";
 import { FluentSession } from "./fluent_session.ts";
@@ -19,20 +19,12 @@ const ASK_AGAIN_MS = 2_000;
  */
 export async function deliver(work: Work): Promise<StepOutcome> {
   const { ports, request } = work;
-  const turn = await takeTurn(work);
-  if (turn.kind === "too-late") {
-    await work.save({ heldBecause: turn.heldBecause });
-    return { kind: "done" };
-  }
-  if (turn.kind === "wait") {
-    await work.showProgress({ stage: "deliver", message: "Waiting for an earlier file of the feed" }, true);
-    return { kind: "again", afterMs: turn.afterMs };
-  }
   if (work.run.batches.total === 0) return { kind: "done" };
   const session = new FluentSession(work);
   const reading = Promise.all([
     readManifest(ports.store, work.run.manifestKey, ports.signal),
     Journal.open(ports.kv, request.jobId, work.run.batches.total),
+    hasTurn(work),
   ]);
   // They may fail before they are awaited, and must not count as unhandled then: that would end the whole process.
   reading.catch(() => undefined);
@@ -41,7 +33,8 @@ export async function deliver(work: Work): Promise<StepOutcome> {
   const opening = openFluentJob(work, session);
   opening.catch(() => undefined);
   try {
-    const [manifest, journal] = await reading;
+    const [manifest, journal, isOurTurn] = await reading;
+    if (!isOurTurn) return { kind: "back", to: "turn" };
     try {
       const outcome = await sendAll(work, { manifest, journal, session }, opening);
       // Whoever has taken the job over meanwhile has a journal of its own, which must not be written over.

@@ -2,10 +2,10 @@ import { isTerminal } from "../jobs/mod.ts";
 import type { Place } from "../state/mod.ts";
 import { guardAgainstFeed } from "./guards.ts";
 import type { HeldBecause } from "./manifest.ts";
-import type { Work } from "./work.ts";
+import type { StepOutcome, Work } from "./work.ts";
 
 /** Whether a file may be delivered now. */
-export type Turn =
+type Turn =
   | { readonly kind: "now" }
   /** Others go first; to be asked again after this many milliseconds. */
   | { readonly kind: "wait"; readonly afterMs: number }
@@ -16,11 +16,37 @@ export type Turn =
 const STALE_MS = 250;
 const MAX_WAIT_MS = 30_000;
 
+/** Waits until the file may be delivered: the step before delivering. A file that came too late is held. */
+export async function awaitTurn(work: Work): Promise<StepOutcome> {
+  await work.showProgress({ stage: "turn", message: "Asking for the file's turn in its feed" }, true);
+  const turn = await takeTurn(work);
+  switch (turn.kind) {
+    case "now":
+      return { kind: "done" };
+    case "too-late":
+      await work.save({ heldBecause: turn.heldBecause });
+      return { kind: "done" };
+    case "wait":
+      await work.showProgress({ stage: "turn", message: "Waiting for an earlier file of the feed" }, true);
+      return { kind: "again", afterMs: turn.afterMs };
+  }
+}
+
+/** Whether the file still has its turn: nobody has given its place up, and nothing newer was sent meanwhile. */
+export async function hasTurn(work: Work): Promise<boolean> {
+  const { state, request } = work;
+  const [place, late] = await Promise.all([
+    state.feeds.placeOf(request.feed, request.jobId),
+    lateness(work),
+  ]);
+  return place !== undefined && place.delivering && !place.left && late === undefined;
+}
+
 /**
  * Asks for the file's turn in its feed: one file at a time, the oldest first, and none after a newer one. Two runs that
  * ask at once are told apart by a claim on the feed.
  */
-export async function takeTurn(work: Work): Promise<Turn> {
+async function takeTurn(work: Work): Promise<Turn> {
   const { ports, state, request, owner } = work;
   const { feed, jobId, file } = request;
   const place = await state.feeds.placeOf(feed, jobId);

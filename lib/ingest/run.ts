@@ -15,6 +15,7 @@ import { NO_ROWS } from "./books.ts";
 import { forgetCancel, JobCancelled } from "./cancel.ts";
 import { confirm } from "./confirm.ts";
 import { deliver } from "./deliver.ts";
+import { awaitTurn } from "./feed_turn.ts";
 import { inspect } from "./inspect.ts";
 import { manifestKey } from "./manifest.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
@@ -214,6 +215,7 @@ async function steps(work: Work): Promise<SliceOutcome> {
 
 const STEP: Readonly<Record<Exclude<Step, "done">, (work: Work) => Promise<StepOutcome>>> = {
   inspect,
+  turn: awaitTurn,
   deliver,
   confirm,
   report,
@@ -225,9 +227,11 @@ function stepAfter(step: Exclude<Step, "done">, work: Work): Step {
   const onlyReport = work.run.heldBecause !== undefined || work.request.dryRun;
   switch (step) {
     case "inspect":
+      return onlyReport ? "report" : "turn";
+    case "turn":
       return onlyReport ? "report" : "deliver";
     case "deliver":
-      return onlyReport ? "report" : "confirm";
+      return "confirm";
     case "confirm":
       return "report";
     case "report":

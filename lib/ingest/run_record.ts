@@ -5,7 +5,7 @@ import { rowsSchema } from "./books.ts";
 import { heldBecauseSchema } from "./manifest.ts";
 
 /** The steps of a run, in order. */
-export const STEPS = ["inspect", "deliver", "confirm", "report", "archive", "done"] as const;
+export const STEPS = ["inspect", "turn", "deliver", "confirm", "report", "archive", "done"] as const;
 export type Step = typeof STEPS[number];
 
 const count = z.number().int().nonnegative();

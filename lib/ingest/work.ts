@@ -15,7 +15,7 @@ export type StepOutcome =
   /** There is more to do: go on after this many milliseconds. */
   | { readonly kind: "again"; readonly afterMs: number }
   /** Something of an earlier step turned out not to be done. */
-  | { readonly kind: "back"; readonly to: "deliver" }
+  | { readonly kind: "back"; readonly to: "turn" | "deliver" }
   /** The deadline for Fluent's results has passed; a later run may go on. */
   | { readonly kind: "unfinished" };
 

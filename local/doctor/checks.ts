@@ -2,7 +2,7 @@ import { ConnectorError, messageOf } from "../../lib/base/mod.ts";
 import { type Feed, readFeeds, type Settings } from "../../lib/config/mod.ts";
 import { FluentApiError, type FluentClient } from "../../lib/fluent/mod.ts";
 import type { MappingFile } from "../../lib/mapping/mod.ts";
-import type { ObjectStore } from "../../lib/s3/mod.ts";
+import { type ObjectStore, S3Error } from "../../lib/s3/mod.ts";
 
 /** What one look found. */
 export interface Check {
@@ -64,6 +64,21 @@ export async function checkStore(store: ObjectStore, settings: Settings, unique:
     }, allow("s3:PutObject")),
   ];
   if (!checks[1]!.ok) return checks;
+  if (store.capabilities.conditionalPut) {
+    checks.push(
+      await check("S3 conditional put", async () => {
+        try {
+          await store.uploadFile(key, unique, { contentType: "text/plain", ifNoneMatch: true });
+        } catch (error) {
+          if (error instanceof S3Error && error.code === "s3-target-exists") {
+            return "an object is created only once";
+          }
+          throw error;
+        }
+        throw new Error("The store replaced an object it was asked to create only if there is none");
+      }, () => "Set the variable s3ConditionalPut to no"),
+    );
+  }
   checks.push(
     await check("S3 get", async () => {
       const { body } = await store.openFile(key);

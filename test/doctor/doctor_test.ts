@@ -45,6 +45,25 @@ Deno.test("a store that can do everything is left as it was", async () => {
   assert.deepEqual(keys, ["inventory/incoming/a.csv"]);
 });
 
+Deno.test("a store declared to create an object only once is taken at its word only if it does", async () => {
+  const store = new MemoryObjectStore({ bucket: "stock", conditionalPut: true });
+  assert.deepEqual((await checkStore(store, SETTINGS, "1"))[2], {
+    name: "S3 conditional put",
+    ok: true,
+    found: "an object is created only once",
+  });
+  const upload = store.uploadFile.bind(store);
+  Object.defineProperty(store, "uploadFile", {
+    value: (key: string, body: string) => upload(key, body),
+  });
+  assert.deepEqual((await checkStore(store, SETTINGS, "2"))[2], {
+    name: "S3 conditional put",
+    ok: false,
+    found: "The store replaced an object it was asked to create only if there is none. " +
+      "Set the variable s3ConditionalPut to no",
+  });
+});
+
 for (
   const [method, failed, permission] of [
     ["listObjects", ["S3 list"], "s3:ListBucket"],

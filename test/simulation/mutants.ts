@@ -42,7 +42,7 @@ export const MUTANTS: readonly Mutant[] = [
   step(
     "archive before confirm",
     "ingest/run.ts",
-    'return onlyReport ? "report" : "confirm";',
+    'return "confirm";',
     'return onlyReport ? "report" : "archive";',
   ),
   step(

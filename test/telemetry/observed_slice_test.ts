@@ -43,7 +43,7 @@ Deno.test("a job's spans: its life, linked to its slices, which hold stages, whi
       assert.deepEqual(slice.links.map((link) => link.context.spanId), [origin.spanId]);
       assert.notEqual(slice.spanContext().traceId, origin.traceId);
     }
-    const stages = ["inspect", "deliver", "confirm", "report", "archive"].map((step) => {
+    const stages = ["inspect", "turn", "deliver", "confirm", "report", "archive"].map((step) => {
       const all = named(`inventory ${step}`);
       assert.ok(all.length > 0, step);
       for (const one of all) {
@@ -55,7 +55,7 @@ Deno.test("a job's spans: its life, linked to its slices, which hold stages, whi
     const batches = named("inventory batch");
     assert.equal(batches.length, 6);
     for (const batch of batches) {
-      assert.equal(batch.parentSpanContext?.spanId, stages[1]![0]!.spanContext().spanId);
+      assert.equal(batch.parentSpanContext?.spanId, stages[2]![0]!.spanContext().spanId);
       assert.equal(batch.attributes["inventory.outcome"], "accepted");
     }
     const [job] = named("inventory job");

@@ -61,7 +61,7 @@ Deno.test("the webhooks, every answer checked against the document they describe
     const stages = failed["stages"] as { stage: string; endedAt: string; workedMs: number }[];
     assert.deepEqual(
       stages.map(({ stage }) => stage).filter((stage) => stage !== "queued"),
-      ["inspect", "deliver", "confirm", "archive"],
+      ["inspect", "turn", "deliver", "confirm", "archive"],
     );
     assert.ok(stages.every(({ endedAt }) => endedAt !== undefined));
     assert.doesNotMatch(JSON.stringify(failed), /local-secret|stack|at file:/);
