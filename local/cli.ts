@@ -18,6 +18,7 @@ import {
   toPort,
   toRejectLimit,
   toUrl,
+  toWorkers,
   typedPath,
 } from "./cli/option_values.ts";
 import { packageCommand } from "./cli/package.ts";
@@ -36,6 +37,7 @@ program.command("start")
   .option("--once", "exit after the summary")
   .option("--state <dir>", "folder for all state", (dir) => typedPath(dir), ".local")
   .option("--port <n>", "port of the webhooks on 127.0.0.1; 0 = any free one", toPort, 3000)
+  .option("--workers <n>", "processes that work side by side on one state", toWorkers, 1)
   .option("--fresh", "forget all state first")
   .option("--verbose", "show the workflows' log")
   .action(async (options: StartOptions) => {
@@ -64,6 +66,7 @@ program.command("ingest")
   .option("--dry-run", "inspect only: nothing is sent, nothing archived")
   .option("--json", "print the outcome as one JSON object")
   .option("--state <dir>", "folder for all state", (dir) => typedPath(dir), ".local/ingest")
+  .option("--workers <n>", "processes that work side by side on one state", toWorkers, 1)
   .option("--verbose", "show the workflows' log")
   .action(async (file: string, options: IngestOptions) => {
     exitCode = await ingest(file, options, process.env);

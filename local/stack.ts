@@ -9,6 +9,7 @@ import { main } from "../workflows/index.ts";
 import { localFluentCredentials, startFluentInWorker } from "./fluent/mod.ts";
 import { startS3InWorker } from "./s3/mod.ts";
 import { lockState } from "./state_lock.ts";
+import { startWorkerProcesses, type WorkerConfig } from "./worker_processes.ts";
 
 /** An S3 store that is not ours. */
 export interface S3Access {
@@ -40,8 +41,8 @@ export interface StackOptions {
   readonly variables?: Readonly<Record<string, string | number>> | undefined;
   /** Whether schedules fire when their time has come. */
   readonly schedules: boolean;
-  /** Whether durable runs are worked on; default true. */
-  readonly workers?: boolean | undefined;
+  /** How many processes work on durable runs, this one among them; 0: none. Default 1. */
+  readonly workers?: number | undefined;
   /** How long a request's body may take, in milliseconds; default the platform's. */
   readonly bodyTimeoutMs?: number | undefined;
   readonly log: {
@@ -68,6 +69,8 @@ export interface Stack {
   readonly tracker: JobTracker;
   /** What `x-api-key` the webhooks want. */
   readonly apiKey: string;
+  /** The processes that work beside this one. */
+  readonly workerPids: readonly number[];
   /** Who may see the page. */
   readonly pageUser: { readonly username: string; readonly password: string };
   /** Runs a schedule now. */
@@ -102,9 +105,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ...options.variables,
     };
     const settings = readSettings((name) => (variables as Record<string, unknown>)[name]);
-    configurePlatform({
+    const workers = options.workers ?? 1;
+    const shared: WorkerConfig = {
       stateDir: join(options.stateDir, "platform"),
-      port: options.port,
       connections: {
         fluent_commerce: { baseUrl: fluent.url, auth: fluentAuth(fluent) },
         s3: {
@@ -115,16 +118,27 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         inventory_page: { auth: { type: "basic", ...LOCAL_PAGE_USER } },
       },
       variables,
-      roles: { scheduler: options.schedules, worker: options.workers ?? true },
-      log: options.log,
       // Beyond what `payloadLimitBytes` allows, so that it is the connector that says what is too large.
       options: {
         requestBodyLimitBytes: BODY_LIMIT_BYTES,
         ...(options.bodyTimeoutMs === undefined ? {} : { requestBodyTimeoutMs: options.bodyTimeoutMs }),
       },
+    };
+    configurePlatform({
+      ...shared,
+      port: options.port,
+      roles: { scheduler: options.schedules, worker: workers > 0 },
+      log: options.log,
     });
     const platform = localPlatform(await main());
     stops.push(() => platform.stop());
+    const { level, format, write } = options.log;
+    const further = await startWorkerProcesses(
+      Math.max(0, workers - 1),
+      { ...shared, log: { level, format } },
+      write,
+    );
+    stops.push(() => further.stop());
     const kv = new VersoriKVAdapter(platform.openKv(":workspace:"));
     return {
       url: platform.url,
@@ -140,6 +154,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       kv,
       tracker: new JobTracker(kv, undefined, settings.jobTtlSeconds, systemClock),
       apiKey: LOCAL_API_KEY,
+      workerPids: further.pids,
       pageUser: LOCAL_PAGE_USER,
       fireSchedule: (id) => platform.fireSchedule(id),
       stop,

@@ -28,6 +28,8 @@ export interface IngestOptions {
   readonly dryRun?: boolean | undefined;
   readonly json?: boolean | undefined;
   readonly state: string;
+  /** Processes that work on durable runs. */
+  readonly workers: number;
   readonly verbose?: boolean | undefined;
 }
 
@@ -127,6 +129,7 @@ function stackOptions(
     variables,
     // This command is about one file; the others wait for whoever is to take them.
     schedules: false,
+    workers: options.workers,
     log: {
       level: options.verbose ? "info" : "error",
       format: Deno.stderr.isTerminal() ? "pretty" : "json",

@@ -166,7 +166,7 @@ async function withStack<T>(
     port: 0,
     bucket: place.bucket,
     schedules: false,
-    workers,
+    workers: workers ? 1 : 0,
     ...(place.s3Endpoint === undefined ? {} : {
       s3: {
         endpoint: place.s3Endpoint,

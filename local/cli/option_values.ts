@@ -10,6 +10,16 @@ export function toPort(text: string): number {
   throw new UsageError(`--port: expected a number from 0 to 65535, found '${text}'`);
 }
 
+/** Processes of a command line at most: more than any machine it is meant for has use for. */
+const MOST_WORKERS = 64;
+
+/** @throws UsageError */
+export function toWorkers(text: string): number {
+  const workers = Number(text);
+  if (/^\d+$/.test(text) && workers >= 1 && workers <= MOST_WORKERS) return workers;
+  throw new UsageError(`--workers: expected a number from 1 to ${MOST_WORKERS}, found '${text}'`);
+}
+
 /** Makes a parser for an option whose value is a base URL. The value is not repeated: it may hold a password. */
 export function toUrl(option: string): (text: string) => string {
   return (text) => {

@@ -16,6 +16,8 @@ export interface StartOptions {
   readonly port: number;
   /** Forget everything first. */
   readonly fresh?: boolean | undefined;
+  /** Processes that work on durable runs. */
+  readonly workers: number;
   readonly verbose?: boolean | undefined;
 }
 
@@ -47,6 +49,7 @@ export async function start(options: StartOptions): Promise<number> {
     port: options.port,
     bucket: BUCKET,
     schedules: true,
+    workers: options.workers,
     variables: { deltaFiles: SAMPLE_DELTAS },
     log: {
       level: options.verbose ? "info" : "error",

@@ -5,7 +5,14 @@ import { EXIT, exitCodeOf } from "../../../local/cli/exit_codes.ts";
 import { type JobView, viewOf } from "../../../local/cli/job_view.ts";
 import { Lines } from "../../../local/cli/lines.ts";
 import { measure } from "../../../local/cli/measure.ts";
-import { toDelimiter, toEncoding, toPort, toUrl, typedPath } from "../../../local/cli/option_values.ts";
+import {
+  toDelimiter,
+  toEncoding,
+  toPort,
+  toUrl,
+  toWorkers,
+  typedPath,
+} from "../../../local/cli/option_values.ts";
 import { summaryTable } from "../../../local/cli/summary_table.ts";
 import { lockState } from "../../../local/state_lock.ts";
 import type { JobRecord, JobStatus } from "../../../lib/jobs/mod.ts";
@@ -112,6 +119,13 @@ Deno.test("a state folder belongs to one living process", async () => {
 Deno.test("options are checked where they are typed, and no password is repeated", () => {
   assert.equal(toPort("0"), 0);
   assert.throws(() => toPort("70000"), { name: "UsageError" });
+  assert.equal(toWorkers("4"), 4);
+  for (const wrong of ["0", "65", "two", "1.5"]) {
+    assert.throws(() => toWorkers(wrong), {
+      name: "UsageError",
+      message: `--workers: expected a number from 1 to 64, found '${wrong}'`,
+    });
+  }
   assert.equal(toDelimiter("tab"), "\t");
   assert.throws(() => toDelimiter("ab"), { name: "UsageError" });
   assert.equal(toEncoding("latin1"), "windows-1252");
