@@ -58,9 +58,7 @@ function say(what: string, run: Run, base: Run, wanted = ""): void {
   const { sent, resent } = run.batches;
   console.log(
     `resume   ${what}, ${ROWS} rows, ${LATENCY_MS} ms, ${AT_ONCE} at once: ${seconds(run.wallMs)} against ` +
-      `${seconds(base.wallMs)}, ${(more * 100).toFixed(1)} % more (wanted: ${
-        WANTED * 100
-      } %); ${resent} of ` +
+      `${seconds(base.wallMs)}, ${(more * 100).toFixed(1)} % more${wanted}; ${resent} of ` +
       `${sent} batches sent again (wanted: at most ${AT_ONCE}); the stock is ` +
       (run.stock === base.stock ? "the same" : "ANOTHER"),
   );
