@@ -9,14 +9,8 @@ import {
 } from "../lib/ingest/mod.ts";
 import { JobTracker } from "../lib/jobs/mod.ts";
 import { noticeDiscovery, noticeNoDiscovery } from "./_alerts.ts";
-import { INGEST_FILE } from "./ingest_file.ts";
+import { INGEST_FILE, MAX_ATTEMPTS } from "./_durable.ts";
 import { type Parts, stateOf, wire } from "./_wiring.ts";
-
-/**
- * Reschedules probably count as attempts on the platform (versori-platform, section 1.10), so that a job is ended by
- * its own limits, never by the queue's.
- */
-const MAX_ATTEMPTS = 1_000_000;
 
 /**
  * Finds waiting files and starts a durable run for each. A discovery that fails is a failed job of its own.

@@ -7,6 +7,7 @@ import { readMappingFile } from "../lib/mapping/mod.ts";
 import { readS3Secret, S3DataSource } from "../lib/s3/mod.ts";
 import { VersoriKVAdapter } from "../lib/state/mod.ts";
 import { CUSTOM_RESOLVERS } from "./custom_resolvers.ts";
+import { DELIVER_PARTITION, MAX_ATTEMPTS } from "./_durable.ts";
 
 /** The systems this project is linked to on the platform, by the names `versori.yaml` declares. */
 export const FLUENT = "fluent_commerce";
@@ -50,6 +51,9 @@ export async function wire(ctx: Context<unknown>): Promise<Parts> {
         },
         loadMapping: readMappingFile,
         customResolvers: CUSTOM_RESOLVERS,
+        startPartition: async (request) => {
+          await ctx.start(DELIVER_PARTITION, { data: request, maxAttempts: MAX_ATTEMPTS });
+        },
         clock: systemClock,
         random: Math.random,
         log: ctx.log,

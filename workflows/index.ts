@@ -6,6 +6,7 @@
 import { durable } from "@versori/run";
 import { apiDocs } from "./api_docs.ts";
 import { dailyInventory } from "./daily_inventory.ts";
+import { deliverPartition } from "./deliver_partition.ts";
 import { feedSchedules } from "./feed_schedules.ts";
 import { ingestFile } from "./ingest_file.ts";
 import { inventoryAdhoc } from "./inventory_adhoc.ts";
@@ -24,6 +25,7 @@ export const WORKFLOWS = [
   inventoryAdhoc,
   inventoryPayload,
   ingestFile,
+  deliverPartition,
   jobStatus,
   jobHistory,
   jobRows,

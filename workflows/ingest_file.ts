@@ -3,12 +3,9 @@ import { ConnectorError } from "../lib/base/mod.ts";
 import { ingestRequestSchema, observedSlice } from "../lib/ingest/mod.ts";
 import { openTelemetry } from "../lib/telemetry/mod.ts";
 import { noticeJobEnd } from "./_alerts.ts";
+import { INGEST_FILE, TTL_SECONDS } from "./_durable.ts";
 import { FLUENT, wire } from "./_wiring.ts";
 
-export const INGEST_FILE = "ingest-file";
-
-/** Seconds one delivery may take before the platform delivers it again: many slices' worth. */
-const TTL_SECONDS = 300;
 /** Files worked on at once by one process. */
 const LIMIT = 4;
 

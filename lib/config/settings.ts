@@ -106,6 +106,9 @@ export const settingsSchema = z.object({
   // Fluent publishes no limit of bytes per request; this one is below what gateways usually take.
   maxRequestBytes: whole(10_000, 100_000_000).default(4 * 1024 * 1024),
   sendConcurrency: whole(1, 50).default(5),
+  partitions: whole(1, 16).default(1),
+  partitionAboveMiB: decimal(0, 1024 * 1024).default(64),
+  partitionConcurrency: whole(0, 50).default(0),
   pollIntervalSeconds: decimal(0, 3_600).default(0),
   pollTimeoutMinutes: decimal(0.001, 1_440).default(60),
   stallTimeoutMinutes: decimal(0.001, 1_440).default(30),

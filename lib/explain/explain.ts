@@ -192,7 +192,9 @@ async function fateOf(
   );
   const batch = manifest.batches[index];
   if (!batch) return { outcome: "not-sent" };
-  const journal = await Journal.open(kv, job.jobId, manifest.batches.length);
+  const journal = await Journal.open(kv, job.jobId, manifest.batches.length, {
+    window: manifest.journalWindow,
+  });
   const units = journal.unitsOf(index);
   let unit = units[0];
   if (units.length > 1) {

@@ -49,7 +49,9 @@ export async function batchPayloads(
       { code: "batch-unknown", retry: "never" },
     );
   }
-  const journal = await Journal.open(ports.kv, jobId, manifest.batches.length);
+  const journal = await Journal.open(ports.kv, jobId, manifest.batches.length, {
+    window: manifest.journalWindow,
+  });
   const payload = await readPayload(ports, manifest, new BatchReader(manifest, ports.customResolvers), batch);
   return journal.unitsOf(batch).map(({ part, range, entry }): BatchPayload => {
     const rows = rowsIn(payload.rows, range);

@@ -85,8 +85,9 @@ export class BatchSender {
     this.#job = work.run.fluentJobs.length - 1;
     this.#fluentJobId = work.run.fluentJobs[this.#job]!;
     const units = [...tools.journal.units()];
-    this.#acceptedBefore = units.some(({ entry }) => entry.state === "accepted" || entry.state === "settled");
-    const unsent = new Set(units.filter(isUnsent).map(({ index }) => index));
+    this.#acceptedBefore = [...tools.journal.allUnits()]
+      .some(({ entry }) => entry.state === "accepted" || entry.state === "settled");
+    const unsent = new Set(units.filter(Journal.isOpen).map(({ index }) => index));
     this.#sent = new Set(units.map(({ index }) => index).filter((index) => !unsent.has(index)));
     work.run.batches.sent = this.#sent.size;
   }
@@ -135,7 +136,7 @@ export class BatchSender {
       const sent = await this.#send(unit, rows, payload);
       if (sent === "stopped") return;
     }
-    if (journal.unitsOf(payload.index).some(isUnsent)) return;
+    if (journal.unitsOf(payload.index).some(Journal.isOpen)) return;
     this.#sent.add(payload.index);
     this.#work.run.batches.sent = this.#sent.size;
     this.#show();
@@ -322,11 +323,6 @@ export class BatchSender {
     this.#end = end;
     this.#stop.abort();
   }
-}
-
-/** Whether it is still open what becomes of a unit. */
-function isUnsent(unit: Unit): boolean {
-  return unit.entry.state === "planned" || Journal.inDoubt(unit);
 }
 
 function triesOf(journal: Journal, { index, part = 0 }: Unit): number {

@@ -33,7 +33,9 @@ export async function confirm(work: Work): Promise<StepOutcome> {
     await work.save({ confirmingSince: new Date(now).toISOString() });
   }
   const manifest = await readManifest(ports.store, work.run.manifestKey, ports.signal);
-  const journal = await Journal.open(ports.kv, request.jobId, manifest.batches.length);
+  const journal = await Journal.open(ports.kv, request.jobId, manifest.batches.length, {
+    window: manifest.journalWindow,
+  });
   const session = new FluentSession(work);
   const tools = { manifest, journal, session, reader: new BatchReader(manifest, ports.customResolvers) };
   const failure = await settleAll(work, tools);
@@ -42,7 +44,7 @@ export async function confirm(work: Work): Promise<StepOutcome> {
   await work.save({ rows: { ...work.run.rows, ...countRows(manifest, journal) }, ...byBatch(journal) });
   if (failure && !mayPass(failure.error)) throw failure.error;
   // A stray write of a delivery that was thought dead may have hidden what was accepted.
-  if ([...journal.units()].some(isOpen)) return { kind: "back", to: "deliver" };
+  if ([...journal.units()].some(Journal.isOpen)) return { kind: "back", to: "deliver" };
 
   const total = manifest.batches.length;
   const left = new Set([...journal.units()].filter(isAccepted).map(({ index }) => index)).size;
@@ -66,10 +68,6 @@ export async function confirm(work: Work): Promise<StepOutcome> {
     ? settings.pollIntervalSeconds * 1_000
     : getPollingInterval(left);
   return { kind: "again", afterMs: Math.min(Math.max(interval, waitOf(failure?.error)), remaining) };
-}
-
-function isOpen(unit: Unit): boolean {
-  return unit.entry.state === "planned" || Journal.inDoubt(unit);
 }
 
 /**

@@ -6,6 +6,7 @@ import { FluentSession } from "./fluent_session.ts";
 import { Journal } from "./journal.ts";
 import { findLostAnswers } from "./lost_answers.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
+import { deliverInPartitions } from "./partitions.ts";
 import { makePayloads } from "./payloads.ts";
 import { Prefetch } from "./prefetch.ts";
 import type { StepOutcome, Work } from "./work.ts";
@@ -20,10 +21,12 @@ const ASK_AGAIN_MS = 2_000;
 export async function deliver(work: Work): Promise<StepOutcome> {
   const { ports, request } = work;
   if (work.run.batches.total === 0) return { kind: "done" };
+  const { partitions } = work.run;
+  if (partitions && ports.startPartition) return await deliverInPartitions(work, partitions);
   const session = new FluentSession(work);
   const reading = Promise.all([
     readManifest(ports.store, work.run.manifestKey, ports.signal),
-    Journal.open(ports.kv, request.jobId, work.run.batches.total),
+    Journal.open(ports.kv, request.jobId, work.run.batches.total, { window: partitions?.window }),
     hasTurn(work),
   ]);
   // They may fail before they are awaited, and must not count as unhandled then: that would end the whole process.
@@ -64,7 +67,7 @@ interface Tools {
 }
 
 /** Sends until nothing is left, asking in between for what became of batches whose answers were lost. */
-async function sendAll(work: Work, tools: Tools, opening: Promise<void>): Promise<StepOutcome> {
+export async function sendAll(work: Work, tools: Tools, opening: Promise<void>): Promise<StepOutcome> {
   const { journal, session } = tools;
   const absent = new Map<string, { readonly resent: boolean }>();
   const trouble = new Trouble();
@@ -98,6 +101,8 @@ async function sendAll(work: Work, tools: Tools, opening: Promise<void>): Promis
         return { kind: "again", afterMs: end.afterMs };
       case "job-closed":
         await work.save({ fluentJobClosed: true });
+        // The file's run opens another one for all of its partitions.
+        if (work.partition) return { kind: "again", afterMs: ASK_AGAIN_MS };
         await openFluentJob(work, session);
         break;
       case "done":

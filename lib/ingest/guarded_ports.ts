@@ -14,6 +14,17 @@ export function guardedPorts(ports: IngestPorts, trusted: () => Promise<void>): 
     kv: guardedStore(ports.kv, trusted),
     store: guardedObjects(ports.store, trusted),
     fluent: (...memory) => guardedFluent(ports.fluent(...memory), trusted),
+    ...(ports.startPartition ? { startPartition: guardedStart(ports.startPartition, trusted) } : {}),
+  };
+}
+
+function guardedStart(
+  start: NonNullable<IngestPorts["startPartition"]>,
+  trusted: () => Promise<void>,
+): NonNullable<IngestPorts["startPartition"]> {
+  return async (request) => {
+    await trusted();
+    await start(request);
   };
 }
 

@@ -11,6 +11,7 @@ import { openFluentJobAhead } from "./fluent_jobs.ts";
 import { hashWhole, type NoRows, openInspected } from "./inspect_open.ts";
 import { emptyManifest, type InspectedFile } from "./inspected_file.ts";
 import { type Manifest, type ManifestBatch, writeManifest } from "./manifest.ts";
+import { type PartitionPlan, planPartitions } from "./partition_plan.ts";
 import { RejectSpool } from "./reject_spool.ts";
 import { RowTally } from "./row_tally.ts";
 import type { StepOutcome, Work } from "./work.ts";
@@ -182,6 +183,7 @@ async function manifestOf(work: Work, { file, tally, hash }: Inspection): Promis
       return superseded === undefined ? [start, length, line, n] : [start, length, line, n, superseded];
     },
   );
+  const partitions = partitionsOf(work, file.source.size, batches.length);
   const guarded = { file: request.file, header: file.header, unknownColumns, rows };
   const heldBecause = guard(guarded, settings, await state.history.get(request.feed));
   return {
@@ -194,8 +196,14 @@ async function manifestOf(work: Work, { file, tally, hash }: Inspection): Promis
     warnings: warningsOf(guarded, settings),
     ...(heldBecause ? { heldBecause } : {}),
     batchSize,
+    ...(partitions ? { journalWindow: partitions.window } : {}),
     batches,
   };
+}
+
+/** How the file's batches are divided, if several runs are to deliver it and can be started. */
+function partitionsOf({ ports, settings }: Work, bytes: number, batches: number): PartitionPlan | undefined {
+  return ports.startPartition && planPartitions({ bytes, batches }, settings);
 }
 
 async function heldManifest(work: Work, { manifest, problem }: NoRows): Promise<Manifest> {
@@ -225,6 +233,9 @@ async function finish(work: Work, manifest: Manifest): Promise<StepOutcome> {
     mapping: { name: manifest.mapping.name, version: manifest.mapping.version },
     rows: { ...run.rows, read, sendable, rejected, superseded, unconfirmed: sendable },
     batches: { total: manifest.batches.length, sent: 0, resent: 0 },
+    partitions: manifest.journalWindow === undefined
+      ? undefined
+      : partitionsOf(work, manifest.source.size, manifest.batches.length),
     checkpoint: undefined,
     isSnapshot: isSnapshot({ file: request.file, header: manifest.header }, work.settings),
     warnings: manifest.warnings.length > 0 ? manifest.warnings : undefined,

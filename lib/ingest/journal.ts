@@ -3,8 +3,8 @@ import { ConnectorError } from "../base/mod.ts";
 import type { Range } from "../recovery/mod.ts";
 import { type KVStore, readRecord } from "../state/mod.ts";
 
-/** Batches per record: 250 entries of at most about 200 characters stay below the largest value that is written. */
-const WINDOW = 250;
+/** Batches per record at most: 250 entries of at most about 200 characters stay below the largest value that is written. */
+export const JOURNAL_WINDOW = 250;
 /** Parts a batch may fall into: so many stay below the largest value that is written. */
 export const MAX_PARTS = 500;
 /** Of a reason; the whole of it is in the failed rows. */
@@ -125,6 +125,14 @@ interface Parts {
   readonly write: SharedWrite;
 }
 
+/** How a journal is laid out, and which part of it is worked on. */
+export interface JournalOptions {
+  /** Batches per record, as the file's manifest has it. Default 250. */
+  readonly window?: number | undefined;
+  /** The batches that are worked on, a whole number of records; the others are only read. Default: all. */
+  readonly only?: { readonly from: number; readonly to: number } | undefined;
+}
+
 /**
  * What deliver and confirm have done, batch by batch, in the key-value store: one record per window of batches. Every
  * change resolves only once it is stored; who need not wait for that goes on and asks {@linkcode Journal.flush} later.
@@ -132,22 +140,37 @@ interface Parts {
 export class Journal {
   readonly #kv: KVStore;
   readonly #jobId: string;
-  readonly #windows: Window[] = [];
+  #windows: Window[] = [];
   readonly total: number;
+  readonly #size: number;
+  readonly #only: { readonly from: number; readonly to: number };
   #unwritten = 0;
   #failure: { readonly error: unknown } | undefined;
 
-  private constructor(kv: KVStore, jobId: string, total: number) {
+  private constructor(kv: KVStore, jobId: string, total: number, { window, only }: JournalOptions) {
     this.#kv = kv;
     this.#jobId = jobId;
     this.total = total;
+    this.#size = window ?? JOURNAL_WINDOW;
+    this.#only = only ?? { from: 0, to: total };
   }
 
   /** Reads the journal of a job of `total` batches, as far as it was written. */
-  static async open(kv: KVStore, jobId: string, total: number): Promise<Journal> {
-    const journal = new Journal(kv, jobId, total);
-    await journal.#read();
+  static async open(
+    kv: KVStore,
+    jobId: string,
+    total: number,
+    options: JournalOptions = {},
+  ): Promise<Journal> {
+    const journal = new Journal(kv, jobId, total, options);
+    journal.#windows = await journal.#read(() => true);
     return journal;
+  }
+
+  /** Reads again what others have noted of the batches that are not worked on here. */
+  async readOthers(): Promise<void> {
+    const windows = await this.#read((number) => !this.#isOwn(number));
+    this.#windows = this.#windows.map((window, number) => windows[number] ?? window);
   }
 
   /** Changes that are not stored yet. */
@@ -155,14 +178,19 @@ export class Journal {
     return this.#unwritten;
   }
 
-  /** Everything that is sent, or was, in one request each; in order. */
+  /** Everything that is worked on here, and is sent, or was, in one request each; in order. */
   *units(): Iterable<Unit> {
+    for (let index = this.#only.from; index < this.#only.to; index++) yield* this.unitsOf(index);
+  }
+
+  /** The same of the whole file, as far as it was known when it was last read. */
+  *allUnits(): Iterable<Unit> {
     for (let index = 0; index < this.total; index++) yield* this.unitsOf(index);
   }
 
   /** The requests one batch takes, or took. */
   unitsOf(index: number): Unit[] {
-    const entry = this.#window(index).entries[index % WINDOW] ?? PLANNED;
+    const entry = this.#window(index).entries[index % this.#size] ?? PLANNED;
     if (entry.state !== "split") return [{ index, entry: this.#known(index, entry) }];
     return entry.parts.map((part, at) => ({ index, part: at, range: part.range, entry: part.entry }));
   }
@@ -171,6 +199,11 @@ export class Journal {
   entry(index: number): UnitEntry | undefined {
     const [unit] = this.unitsOf(index);
     return unit?.part === undefined ? unit?.entry : undefined;
+  }
+
+  /** Whether it is still open what becomes of a unit: it is not sent, or nothing says what became of it. */
+  static isOpen(unit: Unit): boolean {
+    return unit.entry.state === "planned" || Journal.inDoubt(unit);
   }
 
   /** Whether that unit may have been sent, although nothing says what became of it. */
@@ -184,10 +217,11 @@ export class Journal {
    * on before it is reached.
    */
   async issue(index: number, ahead: number): Promise<void> {
-    const last = Math.min(index + ahead, this.total - 1);
-    for (let number = Math.floor(index / WINDOW); number <= Math.floor(last / WINDOW); number++) {
+    const last = Math.min(index + ahead, this.#only.to - 1);
+    const size = this.#size;
+    for (let number = Math.floor(index / size); number <= Math.floor(last / size); number++) {
       const window = this.#windows[number]!;
-      const upTo = Math.min(last - number * WINDOW + 1, window.entries.length);
+      const upTo = Math.min(last - number * size + 1, window.entries.length);
       // Moved on in steps, so that a batch seldom costs a write of its own.
       if (upTo > window.issued) {
         window.issued = Math.min(upTo + ahead, window.entries.length);
@@ -195,7 +229,7 @@ export class Journal {
       }
     }
     const own = this.#window(index);
-    while (index % WINDOW >= own.issuedStored) {
+    while (index % size >= own.issuedStored) {
       await (own.write.last ?? own.write.now());
       this.#throwIfFailed();
     }
@@ -204,7 +238,7 @@ export class Journal {
   /** Notes what became of a unit. */
   set(unit: Pick<Unit, "index" | "part">, entry: UnitEntry): Promise<void> {
     const window = this.#window(unit.index);
-    const at = unit.index % WINDOW;
+    const at = unit.index % this.#size;
     const known = window.entries[at];
     if (known?.state === "split") {
       const part = known.parts[unit.part ?? -1];
@@ -219,7 +253,7 @@ export class Journal {
   /** Puts ranges in the place of a unit, to be sent one by one; false when the batch is in too many parts already. */
   async split(unit: Pick<Unit, "index" | "part">, ranges: readonly Range[]): Promise<boolean> {
     const window = this.#window(unit.index);
-    const at = unit.index % WINDOW;
+    const at = unit.index % this.#size;
     const parts = ranges.map((range): Part => ({ range, entry: PLANNED }));
     const known = window.entries[at];
     if (known?.state === "split") {
@@ -255,25 +289,32 @@ export class Journal {
    */
   async rest(): Promise<void> {
     await this.flush();
-    await Promise.all(this.#windows.map(async (window) => {
-      const isDoubtful = window.entries.some((entry, at) => entry === PLANNED && at < window.issuedBefore);
-      const mark = isDoubtful ? window.issuedBefore : 0;
-      const matters = window.entries.some((entry, at) =>
-        entry === PLANNED && at >= mark && at < window.issued
-      );
-      if (!matters) return;
-      window.issued = mark;
-      await window.write.now();
-    }));
+    await Promise.all(
+      this.#windows.filter((_, number) => this.#isOwn(number)).map(async (window) => {
+        const isDoubtful = window.entries.some((entry, at) => entry === PLANNED && at < window.issuedBefore);
+        const mark = isDoubtful ? window.issuedBefore : 0;
+        const matters = window.entries.some((entry, at) =>
+          entry === PLANNED && at >= mark && at < window.issued
+        );
+        if (!matters) return;
+        window.issued = mark;
+        await window.write.now();
+      }),
+    );
   }
 
   #known(index: number, entry: UnitEntry): UnitEntry {
     const before = this.#window(index).issuedBefore;
-    return entry === PLANNED && index % WINDOW < before ? SENDING : entry;
+    return entry === PLANNED && index % this.#size < before ? SENDING : entry;
+  }
+
+  #isOwn(number: number): boolean {
+    const first = number * this.#size;
+    return first >= this.#only.from && first < this.#only.to;
   }
 
   #window(index: number): Window {
-    const window = this.#windows[Math.floor(index / WINDOW)];
+    const window = this.#windows[Math.floor(index / this.#size)];
     if (!window || index < 0) throw new RangeError(`Batch ${index} is not one of ${this.total}`);
     return window;
   }
@@ -307,19 +348,23 @@ export class Journal {
     return { state: "split", parts, write };
   }
 
-  async #read(): Promise<void> {
-    const numbers = Array.from({ length: Math.ceil(this.total / WINDOW) }, (_, number) => number);
+  /** The windows that are wanted, at their places. */
+  async #read(isWanted: (number: number) => boolean): Promise<Window[]> {
+    const size = this.#size;
+    const numbers = Array.from({ length: Math.ceil(this.total / size) }, (_, number) => number)
+      .filter(isWanted);
+    const windows: Window[] = [];
     const stored = await inGroups(
       numbers,
       (number) => readRecord(this.#kv, ["journal", this.#jobId, String(number)], windowSchema),
     );
-    for (const number of numbers) {
-      const record = stored[number];
-      const size = Math.min(WINDOW, this.total - number * WINDOW);
+    for (const [at, number] of numbers.entries()) {
+      const record = stored[at];
+      const length = Math.min(size, this.total - number * size);
       const entries: (UnitEntry | Parts)[] = [];
-      for (let at = 0; at < size; at++) {
+      for (let at = 0; at < length; at++) {
         const entry = record?.entries[at];
-        entries.push(entry?.[0] === "x" ? await this.#readParts(number * WINDOW + at) : fromStored(entry));
+        entries.push(entry?.[0] === "x" ? await this.#readParts(number * size + at) : fromStored(entry));
       }
       const issued = record?.issued ?? 0;
       const window: Window = {
@@ -337,8 +382,9 @@ export class Journal {
           window.issuedStored = mark;
         }),
       };
-      this.#windows.push(window);
+      windows[number] = window;
     }
+    return windows;
   }
 
   async #readParts(index: number): Promise<Parts> {

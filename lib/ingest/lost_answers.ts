@@ -14,6 +14,9 @@ const LOOK_AT = 20;
 /** How long a batch that may be ours is waited for before ours is sent again, in milliseconds. */
 const ASK_FOR_MS = 5 * 60_000;
 
+/** Batches kept as perhaps ours: more than all partitions of a file have under way. */
+const MOST_CANDIDATES = 1_000;
+
 /** What asking came to, for units that may have been sent. */
 export interface Found {
   /** Not in Fluent: to be sent. `listed` says that Fluent's own list shows it; else nothing could be asked. */
@@ -43,6 +46,7 @@ export async function findLostAnswers(work: Work, tools: Tools, doubts: readonly
   let undecided = 0;
   let everyJobListed = true;
   const reader = new BatchReader(tools.manifest, work.ports.customResolvers);
+  const candidates: string[] = [];
   let names: Map<string, Unit> | undefined;
   for (const [job, fluentJobId] of work.run.fluentJobs.entries()) {
     const here = open.filter(({ entry }) =>
@@ -55,22 +59,30 @@ export async function findLostAnswers(work: Work, tools: Tools, doubts: readonly
       everyJobListed = false;
       continue;
     }
+    if (work.partition) {
+      // What others send meanwhile is listed as well. It is none of what was in doubt when this was first asked.
+      for (const id of [...unknown.keys()]) {
+        if (work.run.askingOf && !work.run.askingOf.includes(`${job}/${id}`)) unknown.delete(id);
+        else candidates.push(`${job}/${id}`);
+      }
+    }
     if (unknown.size === 0) continue;
     names ??= await namesOfUnits(work, tools, reader, doubts);
     const { adopted, waiting } = await match(work, tools, { job, fluentJobId, unknown, units: here, names });
     open = open.filter((unit) => !adopted.has(unit));
     undecided = Math.max(undecided, waiting);
   }
-  if (undecided > 0 && !(await askedLongEnough(work))) return { absent: [], undecided };
-  if (work.run.askingSince !== undefined) await work.save({ askingSince: undefined });
+  if (undecided > 0 && !(await askedLongEnough(work, candidates))) return { absent: [], undecided };
+  if (work.run.askingSince !== undefined) await work.save({ askingSince: undefined, askingOf: undefined });
   for (const unit of open) absent.push({ unit, listed: everyJobListed });
   return { absent, undecided: 0 };
 }
 
-async function askedLongEnough(work: Work): Promise<boolean> {
+async function askedLongEnough(work: Work, candidates: readonly string[]): Promise<boolean> {
   const now = work.ports.clock.now();
   if (work.run.askingSince === undefined) {
-    await work.save({ askingSince: new Date(now).toISOString() });
+    const askingOf = work.partition ? { askingOf: candidates.slice(0, MOST_CANDIDATES) } : {};
+    await work.save({ askingSince: new Date(now).toISOString(), ...askingOf });
     return false;
   }
   return now - Date.parse(work.run.askingSince) >= ASK_FOR_MS;
@@ -83,11 +95,13 @@ async function unknownBatches(
   job: number,
   fluentJobId: string,
 ): Promise<Map<string, string | undefined> | "not-listed" | "not-asked"> {
+  // Before the list is asked for: what is known by then must be in it.
+  if (work.partition) await journal.readOthers();
   const answer = await session.inTurn((options) => session.port.getJob(fluentJobId, options));
   if (!answer) return "not-asked";
   if (answer.batches === undefined) return "not-listed";
   const listed = new Map(answer.batches.map(({ batchId, status }) => [batchId, status]));
-  for (const { entry } of journal.units()) {
+  for (const { entry } of journal.allUnits()) {
     if ((entry.state !== "accepted" && entry.state !== "settled") || entry.job !== job) continue;
     // A list without a batch that was accepted is late, or only a part.
     if (!listed.delete(entry.batchId)) return "not-listed";
@@ -106,7 +120,9 @@ async function batchesOf(work: Work, jobId: string, fluentJobId: string): Promis
   if (!run || job < 0) return [];
   const key = manifestKey(work.settings.s3WorkPrefix, jobId);
   const manifest = await readManifest(work.ports.store, key, work.ports.signal);
-  const journal = await Journal.open(work.ports.kv, jobId, manifest.batches.length);
+  const journal = await Journal.open(work.ports.kv, jobId, manifest.batches.length, {
+    window: manifest.journalWindow,
+  });
   return [...journal.units()].flatMap(({ entry }) =>
     (entry.state === "accepted" || entry.state === "settled") && entry.job === job ? [entry.batchId] : []
   );
@@ -152,7 +168,8 @@ async function match(
       batchId,
     });
   };
-  const alone = hasOwnJobs(work) && unknown.size === 1 && units.length === 1 ? units[0] : undefined;
+  const isOnlySender = hasOwnJobs(work) && work.partition === undefined;
+  const alone = isOnlySender && unknown.size === 1 && units.length === 1 ? units[0] : undefined;
   let unfinished = 0;
   for (const batchId of unknown.keys()) {
     const answer = await session.inTurn((options) =>

@@ -62,6 +62,8 @@ export const manifestSchema = z.object({
     catalogueRef: z.string().optional(),
     conditions: z.record(z.string(), z.unknown()).optional(),
   }).optional(),
+  /** Batches per journal record, where it is not the usual number: the file is delivered by several runs. */
+  journalWindow: count.min(1).optional(),
   batches: z.array(batchSchema),
 });
 export type Manifest = z.output<typeof manifestSchema>;

@@ -45,6 +45,8 @@ export {
   type StepObserver,
 } from "./ports.ts";
 export { ingestState, runSlice, type SliceOutcome } from "./run.ts";
+export { type PartitionRequest, partitionRequestSchema } from "./partition_record.ts";
+export { type PartitionOutcome, runPartition } from "./partition_run.ts";
 export { checkBooks, NO_ROWS, type Rows } from "./books.ts";
 export { type Manifest, manifestKey, readManifest } from "./manifest.ts";
 export { type BatchPayload, batchPayloads } from "./batch_payload.ts";

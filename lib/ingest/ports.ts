@@ -6,6 +6,7 @@ import type { CustomResolvers, MappingFile } from "../mapping/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
 import type { Turns } from "./prefetch.ts";
 import type { Claims, FeedHistory, FeedQueue, KVStore, StateService } from "../state/mod.ts";
+import type { PartitionRequest } from "./partition_record.ts";
 import type { Step } from "./run_record.ts";
 
 /** The part of Fluent a run uses. */
@@ -36,6 +37,11 @@ export interface IngestPorts {
   readonly random: () => number;
   readonly log: Logger;
   readonly signal?: AbortSignal;
+  /**
+   * Starts the durable run of one partition of a large file. Absent: a file is delivered by its own run, whatever its
+   * size.
+   */
+  readonly startPartition?: (request: PartitionRequest) => Promise<void>;
   /** Told of every step, where somebody watches. */
   readonly observer?: StepObserver;
 }

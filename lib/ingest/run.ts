@@ -11,7 +11,6 @@ import {
 } from "../state/mod.ts";
 import { errorFields } from "../telemetry/mod.ts";
 import { archive } from "./archive.ts";
-import { NO_ROWS } from "./books.ts";
 import { forgetCancel, JobCancelled } from "./cancel.ts";
 import { confirm } from "./confirm.ts";
 import { deliver } from "./deliver.ts";
@@ -19,9 +18,10 @@ import { awaitTurn } from "./feed_turn.ts";
 import { inspect } from "./inspect.ts";
 import { manifestKey } from "./manifest.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
+import { forgetPartitions } from "./partitions.ts";
 import { finalMessage, finalStatus, report } from "./report.ts";
 import type { IngestRequest } from "./request.ts";
-import { readRun, type RunRecord, type Step } from "./run_record.ts";
+import { newRun, readRun, type RunRecord, type Step } from "./run_record.ts";
 import { claimsPrefix, sweep } from "./sweep.ts";
 import { ClaimLost, type StepOutcome, Work } from "./work.ts";
 
@@ -47,6 +47,9 @@ const LOOK_AGAIN_MS = 15_000;
  * and the time a claim is believed. The feed's next file waits for it.
  */
 const IN_FLIGHT_MS = 35_000;
+
+/** How long a partition's run may go on before it sees that its file has left, in milliseconds: as a claim is believed. */
+const PARTITIONS_STOP_MS = 3_250;
 
 /** Expired jobs removed at the end of each job. */
 const SWEPT_PER_JOB = 5;
@@ -163,20 +166,7 @@ async function placeOf(
   }
   // A trigger that looked before the file was delivered, and spoke after: there is nothing left to do but say so again.
   if (run?.archivedAs !== undefined && !(await isThere(request, ports))) return run;
-  return {
-    v: 1,
-    jobId: request.jobId,
-    step: "inspect",
-    manifestKey: manifestKey(settings.s3WorkPrefix, request.jobId),
-    rows: { ...NO_ROWS },
-    batches: { total: 0, sent: 0, resent: 0 },
-    fluentJobs: [],
-    fluentJobClosed: false,
-    stalls: 0,
-    slices: 0,
-    retries: 0,
-    spent: {},
-  };
+  return newRun(request.jobId, manifestKey(settings.s3WorkPrefix, request.jobId));
 }
 
 /** Whether the version of the file the job is about is still where it was. */
@@ -247,6 +237,7 @@ async function finish(work: Work): Promise<JobStatus> {
   const status = finalStatus(work);
   await work.checkClaim(true);
   await sweep(work);
+  await forgetPartitions(work);
   await leave(work, status);
   const job = await state.tracker.getJob(request.jobId);
   if (job && !isTerminal(job.status)) {
@@ -272,8 +263,12 @@ async function leave(work: Work, status: JobStatus | "unfinished"): Promise<void
   if (status === "queued" || status === "processing") return;
   const jobs = (await state.ledger.getFile(request.file))?.jobs ?? 1;
   await state.ledger.markFile(request.file, { jobId: request.jobId, status, jobs });
-  const disturbedAt = work.run.disturbedAt ?? 0;
-  const coolMs = Math.max(0, disturbedAt + IN_FLIGHT_MS - work.ports.clock.now());
+  const now = work.ports.clock.now();
+  const isDelivered = status === "completed" || status === "completed_with_errors";
+  // Runs that deliver the file with this one look whether they still may, and stop when they have seen that it left.
+  const stoppedAt = !isDelivered && work.run.partitions?.started ? now + PARTITIONS_STOP_MS : 0;
+  const disturbedAt = Math.max(work.run.disturbedAt ?? 0, stoppedAt);
+  const coolMs = Math.max(0, disturbedAt + IN_FLIGHT_MS - now);
   await state.feeds.leave(request.feed, request.jobId, coolMs);
 }
 

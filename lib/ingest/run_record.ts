@@ -1,14 +1,32 @@
 import { z } from "zod";
 import { circuitStateSchema, retryBudgetStateSchema, sendWindowStateSchema } from "../fluent/mod.ts";
 import { type KVStore, readRecord } from "../state/mod.ts";
-import { rowsSchema } from "./books.ts";
+import { NO_ROWS, rowsSchema } from "./books.ts";
 import { heldBecauseSchema } from "./manifest.ts";
+import { partitionPlanSchema } from "./partition_plan.ts";
 
 /** The steps of a run, in order. */
 export const STEPS = ["inspect", "turn", "deliver", "confirm", "report", "archive", "done"] as const;
 export type Step = typeof STEPS[number];
 
 const count = z.number().int().nonnegative();
+
+/** A file that is delivered by several runs: how its batches are divided, and the latest start of those runs. */
+export const partitionedRunSchema = partitionPlanSchema.extend({
+  started: z.object({
+    /** Counts the starts: a later one makes the runs of an earlier one void. */
+    generation: count,
+    /** How often the job had been opened again by then. */
+    life: count,
+    /** The partitions that had something left to send. */
+    numbers: z.array(count),
+    /** Whether all of them are known to be started. */
+    complete: z.boolean(),
+    /** Milliseconds since the epoch: when one of them was last seen to get on. */
+    heardAt: z.number(),
+  }).optional(),
+});
+export type PartitionedRun = z.output<typeof partitionedRunSchema>;
 
 /** A run's place: what the next slice needs to go on where the last one stopped. */
 export const runRecordSchema = z.object({
@@ -51,6 +69,10 @@ export const runRecordSchema = z.object({
     budget: retryBudgetStateSchema.optional(),
     window: sendWindowStateSchema.optional(),
   }).optional(),
+  /** Batches Fluent listed when it was first asked for those whose answers were lost, and nobody knew. */
+  askingOf: z.array(z.string()).optional(),
+  /** Set once inspect is done, for a file that is delivered by several runs. */
+  partitions: partitionedRunSchema.optional(),
   /** Rows Fluent confirmed only as part of their batch, not one by one. */
   confirmedByBatch: count.optional(),
   reports: z.object({
@@ -71,6 +93,24 @@ export const runRecordSchema = z.object({
   spent: z.record(z.string(), z.number()),
 });
 export type RunRecord = z.output<typeof runRecordSchema>;
+
+/** The place of a run that has not begun. */
+export function newRun(jobId: string, manifestKey: string): RunRecord {
+  return {
+    v: 1,
+    jobId,
+    step: "inspect",
+    manifestKey,
+    rows: { ...NO_ROWS },
+    batches: { total: 0, sent: 0, resent: 0 },
+    fluentJobs: [],
+    fluentJobClosed: false,
+    stalls: 0,
+    slices: 0,
+    retries: 0,
+    spent: {},
+  };
+}
 
 export function readRun(kv: KVStore, jobId: string): Promise<RunRecord | undefined> {
   return readRecord(kv, ["runs", jobId], runRecordSchema);

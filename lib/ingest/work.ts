@@ -1,7 +1,7 @@
 import { ConnectorError } from "../base/mod.ts";
 import type { Settings } from "../config/mod.ts";
 import { isTerminal, type JobUpdate } from "../jobs/mod.ts";
-import type { Claim, Owner } from "../state/mod.ts";
+import type { Claim, KVStore, Owner } from "../state/mod.ts";
 import { checkCancelled, JobCancelled } from "./cancel.ts";
 import { guardedPorts } from "./guarded_ports.ts";
 import type { IngestPorts, IngestState } from "./ports.ts";
@@ -38,6 +38,14 @@ const CLAIM_TRUSTED_MS = 3_000;
 /** How often progress is written to the job, in milliseconds. */
 const PROGRESS_EVERY_MS = 500;
 
+/** What a run that delivers only a partition of the file does otherwise. */
+export interface PartitionPlace {
+  /** Keeps its place, which is not the file's. */
+  write(kv: KVStore, run: RunRecord): Promise<void>;
+  /** Asked with each look at the claim. @throws when the partition may not be delivered now */
+  check(): Promise<void>;
+}
+
 /** One slice of one run: its request, its place, and the time it has left. */
 export class Work {
   readonly request: IngestRequest;
@@ -48,6 +56,8 @@ export class Work {
   readonly claim: Claim;
   /** How often the job was opened again. */
   readonly reopened: number;
+  /** Set where this run delivers only a partition of the file. */
+  readonly partition: PartitionPlace | undefined;
   run: RunRecord;
   readonly #endsAt: number;
   #claimSeenAt: number;
@@ -66,6 +76,7 @@ export class Work {
     claim: Claim;
     reopened: number;
     run: RunRecord;
+    partition?: PartitionPlace;
   }) {
     this.request = init.request;
     this.settings = init.settings;
@@ -75,6 +86,7 @@ export class Work {
     this.claim = init.claim;
     this.reopened = init.reopened;
     this.run = init.run;
+    this.partition = init.partition;
     const now = init.ports.clock.now();
     this.#endsAt = now + init.settings.sliceSeconds * 1_000;
     this.#claimSeenAt = init.claim.seenAt;
@@ -108,7 +120,8 @@ export class Work {
    */
   save(change: Partial<RunRecord>): Promise<void> {
     this.run = { ...this.run, ...change };
-    const write = () => writeRun(this.ports.kv, this.run);
+    const { kv } = this.ports;
+    const write = () => this.partition ? this.partition.write(kv, this.run) : writeRun(kv, this.run);
     return this.#saving = this.#saving.then(write, write);
   }
 
@@ -144,6 +157,7 @@ export class Work {
   async #renew(): Promise<void> {
     const askedAt = this.ports.clock.now();
     if (!(await this.claim.renew())) throw new ClaimLost(this.request.jobId);
+    await this.partition?.check();
     this.#claimSeenAt = askedAt;
     await this.checkCancelled();
   }
@@ -171,6 +185,8 @@ export class Work {
     if (!now && time - this.#progressAt < PROGRESS_EVERY_MS) return;
     this.#progressAt = time;
     await this.save({});
+    // What people see of the file is written by its own run.
+    if (this.partition) return;
     const job = await this.state.tracker.getJob(this.request.jobId);
     if (!job || isTerminal(job.status)) return;
     await this.state.tracker.updateJob(this.request.jobId, {

@@ -12,11 +12,27 @@ function stockFile(rows: number): string {
   return lines.join("\n") + "\n";
 }
 
-Deno.test(`effectively once: ${ROWS} rows on two processes, of which one is killed ${KILLS} times`, async () => {
+/** How the file is delivered: by its own run, or by several, shared by the processes. */
+const WAYS: readonly { what: string; rows: number; variables: Record<string, number> }[] = [
+  { what: "by one run", rows: ROWS, variables: { sendConcurrency: 5 } },
+  {
+    what: "by four runs",
+    rows: ROWS,
+    variables: { sendConcurrency: 5, partitions: 4, partitionConcurrency: 3, partitionAboveMiB: 0 },
+  },
+];
+
+for (const { what, rows, variables } of WAYS) {
+  const title =
+    `effectively once: ${rows} rows ${what} on two processes, of which one is killed ${KILLS} times`;
+  Deno.test(title, () => deliverUnderKills(rows, variables));
+}
+
+async function deliverUnderKills(rows: number, variables: Record<string, number>): Promise<void> {
   // Slow enough to be still at work at the last kill.
   await withSite({ latencyMs: Math.max(150, KILLS * 10) }, async (site) => {
-    site.variables["sendConcurrency"] = 5;
-    await site.put("stock.csv", stockFile(ROWS));
+    Object.assign(site.variables, variables);
+    await site.put("stock.csv", stockFile(rows));
     const processes: ConnectorProcess[] = await Promise.all([site.connect(), site.connect()]);
     await site.fireSchedule(processes[0]!);
     const { body } = await site.call(processes[1]!, "inventory-adhoc", {});
@@ -39,11 +55,11 @@ Deno.test(`effectively once: ${ROWS} rows on two processes, of which one is kill
     } while ((job["status"] === "queued" || job["status"] === "processing") && Date.now() < endsAt);
     assert.equal(job["status"], "completed", JSON.stringify(job));
     const details = job["details"] as { rows: Record<string, number>; archivedAs: string };
-    assert.equal(details.rows["read"], ROWS);
-    assert.equal(details.rows["confirmed"], ROWS);
+    assert.equal(details.rows["read"], rows);
+    assert.equal(details.rows["confirmed"], rows);
     const stock = site.fluent.stock();
-    assert.equal(stock.size, ROWS);
-    for (let i = 0; i < ROWS; i++) assert.equal(stock.get(`SKU-${i}\u0000LOC-${i % 7}`), i % 1_000);
+    assert.equal(stock.size, rows);
+    for (let i = 0; i < rows; i++) assert.equal(stock.get(`SKU-${i}\u0000LOC-${i % 7}`), i % 1_000);
     assert.deepEqual(await site.keys("inventory/incoming/"), []);
     assert.deepEqual(await site.keys("inventory/archive/"), ["inventory/archive/stock.csv"]);
     const again = await site.call(processes[0]!, "inventory-adhoc", {});
@@ -51,4 +67,4 @@ Deno.test(`effectively once: ${ROWS} rows on two processes, of which one is kill
     const reports = (await site.keys("inventory/reports/")).filter((key) => key.endsWith("/summary.json"));
     assert.equal(reports.length, 1, "one job");
   });
-});
+}

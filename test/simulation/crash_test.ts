@@ -14,7 +14,7 @@ const IN_DOUBT = 2 * IN_FLIGHT;
 async function worldWithFault(
   n: number,
   fault: Fault,
-  options: { conditionalPut: boolean; listsBatches: boolean },
+  options: { conditionalPut: boolean; listsBatches: boolean; variables?: Record<string, unknown> },
 ): Promise<{ world: SimulatedWorld; happened: boolean }> {
   let happened = false;
   const world = new SimulatedWorld({
@@ -29,7 +29,13 @@ async function worldWithFault(
       pauseMs: () => 6 * MINUTE,
     },
     processes: 1,
-    variables: { batchSize: 4, sendConcurrency: IN_FLIGHT, pollIntervalSeconds: 1, rejectLimit: "50%" },
+    variables: {
+      batchSize: 4,
+      sendConcurrency: IN_FLIGHT,
+      pollIntervalSeconds: 1,
+      rejectLimit: "50%",
+      ...options.variables,
+    },
     fluent: { listsBatches: options.listsBatches, processingMs: () => 1_500 },
     staleMs: 0,
     conditionalPut: options.conditionalPut,
@@ -76,4 +82,27 @@ for (const fault of ["die-before", "die-after", "lost-call", "lost-answer", "pau
       assert.ok(n > 50, `only ${n - 1} effects were found`);
     });
   }
+}
+
+for (const fault of ["die-after", "lost-answer", "pause"] as const) {
+  Deno.test(`effectively once: '${fault}' at every single effect of a file that two runs deliver`, async () => {
+    const variables = { partitions: 2, partitionAboveMiB: 0 };
+    let happened = true;
+    let n = 0;
+    while (happened) {
+      n++;
+      const run = await worldWithFault(n, fault, {
+        conditionalPut: true,
+        listsBatches: n % 2 === 0,
+        variables,
+      });
+      happened = run.happened;
+      const at = run.world.effects.log.find((line) => / (died|lost|paused)/.test(line)) ?? "";
+      assert.deepEqual(run.world.observer.violations, [], `'${fault}' at effect ${n}: ${at}`);
+      const sentAgain = run.world.fluent.batches.length - 7;
+      const most = n % 2 === 0 ? 0 : IN_DOUBT;
+      assert.ok(sentAgain <= most, `${sentAgain} batches sent again after '${fault}' at ${n}: ${at}`);
+    }
+    assert.ok(n > 80, `only ${n - 1} effects were found`);
+  });
 }

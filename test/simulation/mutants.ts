@@ -153,4 +153,34 @@ export const MUTANTS: readonly Mutant[] = [
     "await work.save({ step: stepAfter(step, work) });",
     "work.run.step = stepAfter(step, work);",
   ),
+  step(
+    "deliver a partition although its file has lost its turn",
+    "ingest/work.ts",
+    "    await this.partition?.check();\n",
+    "",
+  ),
+  step(
+    "let two runs work on one partition",
+    "ingest/partition_run.ts",
+    'if (acquired.kind === "theirs") {',
+    'if (acquired.kind === "theirs" && owner.attempt < 0) {',
+  ),
+  step(
+    "go on when the first partition is done",
+    "ingest/partitions.ts",
+    "if (!mine.every((record) =>",
+    "if (!mine.some((record) =>",
+  ),
+  step(
+    "take another partition's batch for one's own",
+    "ingest/lost_answers.ts",
+    "const isOnlySender = hasOwnJobs(work) && work.partition === undefined;",
+    "const isOnlySender = hasOwnJobs(work);",
+  ),
+  step(
+    "forget what was disturbed in a partition",
+    "ingest/partitions.ts",
+    "...(disturbedAt > 0 ? { disturbedAt } : {}),",
+    "",
+  ),
 ];

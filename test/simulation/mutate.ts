@@ -57,6 +57,7 @@ async function tryOut({ file, find, replace }: Mutant): Promise<string | undefin
       "--fail-fast",
       "test/state",
       "test/ingest/pipeline_test.ts",
+      "test/ingest/partitions_test.ts",
       "test/ingest/feed_turn_test.ts",
       "test/ingest/archive_test.ts",
       "test/ingest/fencing_test.ts",

@@ -83,7 +83,9 @@ export class Observer {
     if (world.kv.largest > 64 * 1024) this.#violation(`state: a value of ${world.kv.largest} characters`);
     if (!world.queue.empty) {
       const left = world.queue.messages.filter(({ status }) => status === "available" || status === "locked");
-      this.#violation(`rest: runs go on for ever: ${left.map(({ request }) => request.jobId).join()}`);
+      this.#violation(
+        `rest: runs go on for ever: ${left.map(({ assignment }) => JSON.stringify(assignment)).join()}`,
+      );
     }
     const expected = new Map<string, { readonly allowed: Set<number>; readonly sure: boolean }>();
     const inOrder = this.arrived.toSorted((a, b) => a.at - b.at || (a.key < b.key ? -1 : 1));

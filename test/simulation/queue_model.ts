@@ -1,10 +1,15 @@
-import type { IngestRequest } from "../../lib/ingest/mod.ts";
+import type { IngestRequest, PartitionRequest } from "../../lib/ingest/mod.ts";
 import type { Scheduler } from "./scheduler.ts";
+
+/** What a durable run is to do. */
+export type Assignment =
+  | { readonly kind: "file"; readonly request: IngestRequest }
+  | { readonly kind: "partition"; readonly request: PartitionRequest };
 
 /** One durable run, as the platform keeps it. */
 export interface Message {
   readonly id: string;
-  readonly request: IngestRequest;
+  readonly assignment: Assignment;
   status: "available" | "locked" | "completed" | "failed";
   attempt: number;
   /** The delivery that has been waited for last: a timeout of an earlier one is void. */
@@ -30,10 +35,10 @@ export class QueueModel {
 
   constructor(readonly scheduler: Scheduler, readonly traits: QueueTraits) {}
 
-  start(request: IngestRequest): void {
+  start(assignment: Assignment): void {
     const message: Message = {
       id: `run-${++this.#ids}`,
-      request: JSON.parse(JSON.stringify(request)),
+      assignment: JSON.parse(JSON.stringify(assignment)),
       status: "available",
       attempt: 0,
       delivery: 0,

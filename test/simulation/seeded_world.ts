@@ -19,10 +19,14 @@ const TROUBLE_MS = 10 * MINUTE;
 const LATE_TRIGGER_MS = 40 * MINUTE;
 const LATE_TRIGGERS = 6;
 
+const PARTITIONS_SEED = 1_000_003;
+
 /** Runs the world of a seed to its end and checks the promises. */
 export async function runSeed(seed: number): Promise<WorldReport> {
   const random = seeded(seed);
   const slowness = pick(random, [1, 1, 5]);
+  // Drawn apart, so that a world is the same with and without partitions but for them.
+  const partitions = pick(seeded(seed + PARTITIONS_SEED), [1, 1, 2, 3]);
   const world: SimulatedWorld = new SimulatedWorld({
     random,
     weather: weatherOf(random, slowness, () => world.scheduler.now - world.startedAt < TROUBLE_MS),
@@ -33,6 +37,9 @@ export async function runSeed(seed: number): Promise<WorldReport> {
       sliceSeconds: pick(random, [0.5, 1, 3, 12]) * slowness,
       pollIntervalSeconds: pick(random, [1, 4, 15]),
       rejectLimit: "90%",
+      partitions,
+      partitionAboveMiB: 0,
+      partitionConcurrency: pick(seeded(seed - PARTITIONS_SEED), [0, 1, 2]),
     },
     fluent: {
       listsBatches: random() < 0.7,

@@ -4,6 +4,8 @@ import {
   discover,
   type IngestPorts,
   ingestState,
+  type PartitionOutcome,
+  runPartition,
   runSlice,
   type SliceOutcome,
 } from "../../lib/ingest/mod.ts";
@@ -16,7 +18,7 @@ import { KeyValueModel } from "./kv_model.ts";
 import { GHOSTS, type PlannedFile } from "./plan.ts";
 import { Process } from "./process.ts";
 import { Observer } from "./promises.ts";
-import { type Message, QueueModel } from "./queue_model.ts";
+import { type Assignment, type Message, QueueModel } from "./queue_model.ts";
 import { Scheduler } from "./scheduler.ts";
 import { StoreModel } from "./store_model.ts";
 
@@ -136,7 +138,19 @@ export class SimulatedWorld {
       },
       random: this.options.random,
       log: silentLogger,
+      startPartition: (request) => this.#start(process, { kind: "partition", request }),
     };
+  }
+
+  #start(process: Process, assignment: Assignment): Promise<void> {
+    const { request } = assignment;
+    const key = "partition" in request ? `${request.request.jobId}/${request.partition}` : request.jobId;
+    return this.effects.call(
+      process,
+      { port: "queue", name: "start", key, changes: true },
+      () => this.queue.start(assignment),
+      () => new Error("the queue did not answer"),
+    );
   }
 
   async #put(file: PlannedFile): Promise<void> {
@@ -157,13 +171,7 @@ export class SimulatedWorld {
         settings,
         ports,
         ingestState(ports, settings),
-        (request) =>
-          this.effects.call(
-            process,
-            { port: "queue", name: "start", key: request.jobId, changes: true },
-            () => this.queue.start(request),
-            () => new Error("the queue did not answer"),
-          ),
+        (request) => this.#start(process, { kind: "file", request }),
       );
     } catch (error) {
       this.observer.failedTrigger(error);
@@ -187,7 +195,7 @@ export class SimulatedWorld {
       const ports = this.ports(process);
       try {
         const owner = { run: message.id, attempt };
-        const outcome: SliceOutcome = await runSlice(message.request, owner, this.settings, ports);
+        const outcome = await this.#slice(message.assignment, owner, ports);
         if ("afterMs" in outcome) {
           await change("reschedule", () => this.queue.reschedule(message, outcome.afterMs));
         } else {
@@ -203,6 +211,16 @@ export class SimulatedWorld {
     };
     void work();
     return true;
+  }
+
+  #slice(
+    assignment: Assignment,
+    owner: { run: string; attempt: number },
+    ports: IngestPorts,
+  ): Promise<SliceOutcome | PartitionOutcome> {
+    return assignment.kind === "file"
+      ? runSlice(assignment.request, owner, this.settings, ports)
+      : runPartition(assignment.request, owner, this.settings, ports);
   }
 
   #birth(): void {

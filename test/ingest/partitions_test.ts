@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import { askToCancel } from "../../lib/ingest/cancel.ts";
+import {
+  batchPayloads,
+  type IngestPorts,
+  type PartitionOutcome,
+  runPartition,
+  runSlice,
+  type SliceOutcome,
+} from "../../lib/ingest/mod.ts";
+import type { Owner } from "../../lib/state/mod.ts";
+import { refusal } from "./fake_fluent.ts";
+import { csvOf, World } from "./world.ts";
+
+interface Run {
+  readonly id: string;
+  attempt: number;
+  dueAt: number;
+  readonly slice: (owner: Owner) => Promise<SliceOutcome | PartitionOutcome>;
+}
+
+/** A world whose runs work side by side, those of partitions among them. */
+class PartitionedWorld extends World {
+  readonly runs: Run[] = [];
+  /** Most requests under way at once. */
+  mostAtOnce = 0;
+  #atOnce = 0;
+
+  constructor(variables: Record<string, unknown> = {}) {
+    super();
+    Object.assign(this.variables, { batchSize: 10, partitions: 3, partitionAboveMiB: 0, ...variables });
+    this.fluent.before = async (call) => {
+      if (call !== "sendBatch") return;
+      this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
+      await this.clock.sleep(100);
+      this.#atOnce--;
+    };
+  }
+
+  override get ports(): IngestPorts {
+    return {
+      ...super.ports,
+      startPartition: (request) => {
+        this.#add((owner) => runPartition(request, owner, this.settings, this.ports, this.state));
+        return Promise.resolve();
+      },
+    };
+  }
+
+  #add(slice: Run["slice"]): void {
+    this.runs.push({ id: `side-${this.runs.length}`, attempt: 0, dueAt: this.clock.now(), slice });
+  }
+
+  /** Delivers all that is due, side by side, until nothing is left; `round` is called before each. */
+  async work(round: () => void | Promise<void> = () => {}): Promise<void> {
+    for (let rounds = 0;; rounds++) {
+      assert.ok(rounds < 2_000, "the runs never end");
+      for (const { request } of this.started.splice(0)) {
+        this.#add((owner) => runSlice(request, owner, this.settings, this.ports, this.state));
+      }
+      const waiting = this.runs.filter(({ dueAt }) => dueAt < Infinity);
+      if (waiting.length === 0) return;
+      await round();
+      const next = Math.min(...waiting.map(({ dueAt }) => dueAt));
+      if (next > this.clock.now()) this.clock.advance(next - this.clock.now());
+      await Promise.all(
+        waiting.filter(({ dueAt }) => dueAt <= this.clock.now()).map(async (run) => {
+          run.attempt++;
+          run.dueAt = Infinity;
+          const outcome = await run.slice({ run: run.id, attempt: run.attempt });
+          if ("afterMs" in outcome) run.dueAt = this.clock.now() + outcome.afterMs;
+        }),
+      );
+    }
+  }
+
+  /** Puts a file, takes it by schedule, and works until everything is done. */
+  async deliver(rows: number, name = "stock.csv", round?: () => void | Promise<void>): Promise<string> {
+    const key = await this.put(name, csvOf(rows));
+    const { files } = await this.discover();
+    await this.work(round);
+    return files.find((file) => file.key === key)!.jobId;
+  }
+
+  /** Every row is in the stock, with its own quantity. */
+  checkStock(rows: number): void {
+    const stock = this.fluent.stock();
+    assert.equal(stock.size, rows);
+    for (let i = 0; i < rows; i++) assert.equal(stock.get(`LOC-1|SKU-${String(i).padStart(5, "0")}`), i);
+  }
+}
+
+Deno.test("three runs deliver one file to one Fluent job: nothing twice, books as of one run, the ceiling kept", async () => {
+  const world = new PartitionedWorld();
+  const jobId = await world.deliver(600);
+  const summary = await world.summary(jobId);
+  assert.equal(summary.status, "completed");
+  assert.deepEqual(summary.batches, { total: 60, sent: 60, resent: 0 });
+  assert.equal(summary.rows.confirmed, 600);
+  assert.equal(world.fluent.jobs.length, 1);
+  assert.equal(world.fluent.batches.length, 60);
+  world.checkStock(600);
+  assert.equal(world.runs.length, 4, "one run of the file, three of its partitions");
+  assert.equal(world.mostAtOnce, 5);
+  assert.deepEqual(await world.keys("inventory/incoming/"), []);
+  assert.deepEqual([...world.memory.entries.keys()].filter((key) => key.includes("partitions/")), []);
+});
+
+Deno.test("a ceiling of their own lets three runs have more under way than the feed's", async () => {
+  const world = new PartitionedWorld({ partitionConcurrency: 4 });
+  await world.deliver(600);
+  assert.equal(world.mostAtOnce, 12);
+  world.checkStock(600);
+});
+
+Deno.test("failed rows, batches in parts and every payload are as if one run had delivered the file", async () => {
+  const world = new PartitionedWorld({ rejectLimit: "50%" });
+  world.fluent.unknownSkus.add("SKU-00007");
+  world.fluent.poisonSkus.add("SKU-00444");
+  const jobId = await world.deliver(600);
+  const summary = await world.summary(jobId);
+  assert.equal(summary.status, "completed_with_errors");
+  assert.deepEqual(summary.failed.map(({ line, code }) => [line, code]), [[9, "fluent-404"], [
+    446,
+    "fluent-400",
+  ]]);
+  assert.equal(summary.rows.confirmed, 598);
+  const sent = new Map(world.fluent.batches.map(({ id, body }) => [id, body]));
+  let compared = 0;
+  for (let batch = 0; batch < 60; batch++) {
+    for (const payload of await batchPayloads(world.ports, world.settings, jobId, batch)) {
+      if (payload.fluentBatchId === undefined) continue;
+      assert.equal(payload.body, sent.get(payload.fluentBatchId));
+      compared++;
+    }
+  }
+  assert.equal(compared, world.fluent.batches.length);
+});
+
+Deno.test("a Fluent job that is closed is continued in a new one by all partitions", async () => {
+  const world = new PartitionedWorld();
+  const slow = world.fluent.before;
+  world.fluent.before = async (call, batch) => {
+    await slow(call, batch);
+    if (call === "sendBatch" && world.fluent.jobs.length === 1 && batch >= 20) {
+      throw refusal(400, "fluent-job-closed", "the job is closed");
+    }
+  };
+  const jobId = await world.deliver(600);
+  assert.equal((await world.job(jobId)).status, "completed");
+  assert.equal(world.fluent.jobs.length, 2);
+  assert.deepEqual((await world.summary(jobId)).fluentJobs, world.fluent.jobs);
+  world.checkStock(600);
+});
+
+Deno.test("a partition that Fluent refuses for good fails the job and stops the others, and the next trigger goes on", async () => {
+  const world = new PartitionedWorld();
+  const slow = world.fluent.before;
+  let refuses = true;
+  let sentAtLast = 0;
+  // The first partition's rows; the others would go on for long.
+  world.fluent.before = async (call, batch) => {
+    if (call === "sendBatch" && refuses && batch >= 6) throw refusal(403, "fluent-forbidden", "not for you");
+    await slow(call, batch);
+    if (call === "sendBatch") await world.clock.sleep(1_000);
+    sentAtLast = world.clock.now();
+  };
+  const jobId = await world.deliver(600);
+  const failed = await world.job(jobId);
+  assert.equal(failed.status, "failed");
+  assert.equal(failed.errorCode, "fluent-forbidden");
+  assert.ok(world.fluent.batches.length < 60);
+  assert.ok(sentAtLast < Date.parse(failed.completedAt ?? failed.updatedAt) + 3_250);
+  refuses = false;
+  await world.discover();
+  await world.work();
+  assert.equal((await world.job(jobId)).status, "completed");
+  assert.equal(world.fluent.batches.length, 60, "what was delivered is not sent again");
+  world.checkStock(600);
+});
+
+Deno.test("a cancelled file is sent by no partition any more, and the feed's next file waits until that is sure", async () => {
+  const world = new PartitionedWorld({ sliceSeconds: 0.5 });
+  let cancelledAt = 0;
+  let jobId = "";
+  let sentAtLast = 0;
+  const slow = world.fluent.before;
+  world.fluent.before = async (call, batch) => {
+    await slow(call, batch);
+    if (call === "sendBatch" && cancelledAt > 0) sentAtLast = world.clock.now();
+  };
+  const key = await world.put("stock.csv", csvOf(600));
+  jobId = (await world.discover()).files.find((file) => file.key === key)!.jobId;
+  await world.work(async () => {
+    if (cancelledAt > 0 || world.fluent.batches.length < 20) return;
+    cancelledAt = world.clock.now();
+    await askToCancel(world.ports.kv, { jobId, reopened: 0 }, "ana");
+  });
+  const job = await world.job(jobId);
+  assert.equal(job.status, "cancelled");
+  assert.ok(world.fluent.batches.length < 60);
+  const endedAt = Date.parse(job.completedAt ?? job.updatedAt);
+  assert.ok(sentAtLast < endedAt + 3_250, "every partition stops within the time a claim is believed");
+  const place = await world.state.feeds.placeOf("inventory", jobId);
+  assert.ok(place?.left && place.until >= endedAt + 35_000);
+});
+
+Deno.test("what another partition has under way is not taken for one's own lost batch, even where answers name no rows", async () => {
+  const world = new PartitionedWorld({ partitions: 2, sendConcurrency: 2 });
+  world.fluent.namesRows = false;
+  let lost = false;
+  world.fluent.before = async (call) => {
+    if (call !== "sendBatch") return;
+    // The first request is lost on its way; the others' answers take long.
+    if (!lost) {
+      lost = true;
+      throw refusal(500, "fluent-unavailable", "gone");
+    }
+    await Promise.resolve();
+  };
+  world.fluent.after = async (call) => {
+    if (call === "sendBatch") await world.clock.sleep(3_000);
+  };
+  const jobId = await world.deliver(20);
+  assert.equal((await world.job(jobId)).status, "completed");
+  world.checkStock(20);
+});
