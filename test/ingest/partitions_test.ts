@@ -12,16 +12,13 @@ import type { Owner } from "../../lib/state/mod.ts";
 import { refusal } from "./fake_fluent.ts";
 import { csvOf, World } from "./world.ts";
 
-interface Run {
-  readonly id: string;
-  attempt: number;
-  dueAt: number;
-  readonly slice: (owner: Owner) => Promise<SliceOutcome | PartitionOutcome>;
-}
+type Slice = (owner: Owner) => Promise<SliceOutcome | PartitionOutcome>;
 
 /** A world whose runs work side by side, those of partitions among them. */
 class PartitionedWorld extends World {
-  readonly runs: Run[] = [];
+  /** How many runs there were. */
+  runs = 0;
+  readonly #atWork = new Set<Promise<void>>();
   /** Most requests under way at once. */
   mostAtOnce = 0;
   #atOnce = 0;
@@ -40,6 +37,11 @@ class PartitionedWorld extends World {
   override get ports(): IngestPorts {
     return {
       ...super.ports,
+      // The event loop's pauses take virtual time as well, or time would run away from those at work.
+      turns: {
+        give: () => this.clock.sleep(0),
+        rest: (ms, signal) => this.clock.sleep(ms, signal).catch(() => {}),
+      },
       startPartition: (request) => {
         this.#add((owner) => runPartition(request, owner, this.settings, this.ports, this.state));
         return Promise.resolve();
@@ -47,38 +49,34 @@ class PartitionedWorld extends World {
     };
   }
 
-  #add(slice: Run["slice"]): void {
-    this.runs.push({ id: `side-${this.runs.length}`, attempt: 0, dueAt: this.clock.now(), slice });
+  #add(slice: Slice): void {
+    const run = this.#run(`side-${this.runs++}`, slice).finally(() => this.#atWork.delete(run));
+    this.#atWork.add(run);
   }
 
-  /** Delivers all that is due, side by side, until nothing is left; `round` is called before each. */
-  async work(round: () => void | Promise<void> = () => {}): Promise<void> {
-    for (let rounds = 0;; rounds++) {
-      assert.ok(rounds < 2_000, "the runs never end");
-      for (const { request } of this.started.splice(0)) {
-        this.#add((owner) => runSlice(request, owner, this.settings, this.ports, this.state));
-      }
-      const waiting = this.runs.filter(({ dueAt }) => dueAt < Infinity);
-      if (waiting.length === 0) return;
-      await round();
-      const next = Math.min(...waiting.map(({ dueAt }) => dueAt));
-      if (next > this.clock.now()) this.clock.advance(next - this.clock.now());
-      await Promise.all(
-        waiting.filter(({ dueAt }) => dueAt <= this.clock.now()).map(async (run) => {
-          run.attempt++;
-          run.dueAt = Infinity;
-          const outcome = await run.slice({ run: run.id, attempt: run.attempt });
-          if ("afterMs" in outcome) run.dueAt = this.clock.now() + outcome.afterMs;
-        }),
-      );
+  /** Delivers one run until it asks for no more. */
+  async #run(id: string, slice: Slice): Promise<void> {
+    for (let attempt = 1; attempt < 500; attempt++) {
+      const outcome = await slice({ run: id, attempt });
+      if (!("afterMs" in outcome)) return;
+      await this.clock.sleep(Math.max(1, outcome.afterMs));
     }
+    assert.fail("the run never ends");
+  }
+
+  /** Works side by side on all that was started until nothing is left. */
+  async work(): Promise<void> {
+    for (const { request } of this.started.splice(0)) {
+      this.#add((owner) => runSlice(request, owner, this.settings, this.ports, this.state));
+    }
+    while (this.#atWork.size > 0) await Promise.race(this.#atWork);
   }
 
   /** Puts a file, takes it by schedule, and works until everything is done. */
-  async deliver(rows: number, name = "stock.csv", round?: () => void | Promise<void>): Promise<string> {
-    const key = await this.put(name, csvOf(rows));
+  async deliver(rows: number): Promise<string> {
+    const key = await this.put("stock.csv", csvOf(rows));
     const { files } = await this.discover();
-    await this.work(round);
+    await this.work();
     return files.find((file) => file.key === key)!.jobId;
   }
 
@@ -100,7 +98,7 @@ Deno.test("three runs deliver one file to one Fluent job: nothing twice, books a
   assert.equal(world.fluent.jobs.length, 1);
   assert.equal(world.fluent.batches.length, 60);
   world.checkStock(600);
-  assert.equal(world.runs.length, 4, "one run of the file, three of its partitions");
+  assert.equal(world.runs, 4, "one run of the file, three of its partitions");
   assert.equal(world.mostAtOnce, 5);
   assert.deepEqual(await world.keys("inventory/incoming/"), []);
   assert.deepEqual([...world.memory.entries.keys()].filter((key) => key.includes("partitions/")), []);
@@ -155,15 +153,18 @@ Deno.test("a Fluent job that is closed is continued in a new one by all partitio
 
 Deno.test("a partition that Fluent refuses for good fails the job and stops the others, and the next trigger goes on", async () => {
   const world = new PartitionedWorld();
-  const slow = world.fluent.before;
+  const send = world.fluent.sendBatch.bind(world.fluent);
   let refuses = true;
   let sentAtLast = 0;
-  // The first partition's rows; the others would go on for long.
-  world.fluent.before = async (call, batch) => {
-    if (call === "sendBatch" && refuses && batch >= 6) throw refusal(403, "fluent-forbidden", "not for you");
-    await slow(call, batch);
-    if (call === "sendBatch") await world.clock.sleep(1_000);
+  world.fluent.sendBatch = async (fluentJob, request) => {
+    const [first] = request.entities as readonly { qty: number }[];
+    // Somewhere in the first partition; the others would go on for long.
+    if (refuses && first!.qty >= 100 && first!.qty < 200) {
+      throw refusal(403, "fluent-forbidden", "not for you");
+    }
+    await world.clock.sleep(refuses ? 1_500 : 0);
     sentAtLast = world.clock.now();
+    return await send(fluentJob, request);
   };
   const jobId = await world.deliver(600);
   const failed = await world.job(jobId);
@@ -180,22 +181,20 @@ Deno.test("a partition that Fluent refuses for good fails the job and stops the 
 });
 
 Deno.test("a cancelled file is sent by no partition any more, and the feed's next file waits until that is sure", async () => {
-  const world = new PartitionedWorld({ sliceSeconds: 0.5 });
-  let cancelledAt = 0;
+  const world = new PartitionedWorld();
   let jobId = "";
   let sentAtLast = 0;
   const slow = world.fluent.before;
   world.fluent.before = async (call, batch) => {
     await slow(call, batch);
-    if (call === "sendBatch" && cancelledAt > 0) sentAtLast = world.clock.now();
+    if (call !== "sendBatch") return;
+    await world.clock.sleep(1_000);
+    sentAtLast = world.clock.now();
+    if (batch === 10) await askToCancel(world.ports.kv, { jobId, reopened: 0 }, "ana");
   };
   const key = await world.put("stock.csv", csvOf(600));
   jobId = (await world.discover()).files.find((file) => file.key === key)!.jobId;
-  await world.work(async () => {
-    if (cancelledAt > 0 || world.fluent.batches.length < 20) return;
-    cancelledAt = world.clock.now();
-    await askToCancel(world.ports.kv, { jobId, reopened: 0 }, "ana");
-  });
+  await world.work();
   const job = await world.job(jobId);
   assert.equal(job.status, "cancelled");
   assert.ok(world.fluent.batches.length < 60);
