@@ -51,13 +51,13 @@ async function delivered(workers: number) {
   return { ms, batches, stock: await site.stock() };
 }
 
-/** Milliseconds from the first sight of delivering to the first of confirming. */
+/** Milliseconds from the first sight of delivering until every batch is sent. */
 async function deliveryOf(job: Asked, connector: Connector): Promise<number> {
   let begun: number | undefined;
   while (true) {
-    const { stage } = await job.now(connector);
+    const { stage, batches: { sent, total } } = await job.now(connector);
     if (stage === "deliver") begun ??= performance.now();
-    if (begun !== undefined && stage !== "deliver") return performance.now() - begun;
+    if (begun !== undefined && sent === total) return performance.now() - begun;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
