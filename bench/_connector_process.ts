@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { S3DataSource } from "../lib/s3/mod.ts";
 import { API_KEY, BUCKET, connectorConfig, S3_KEYS } from "./_connector_config.ts";
+import { spawn, type Spawned } from "./_spawn.ts";
 
 /** One file through one connector process, measured as a whole process. */
 export interface Measured {
@@ -171,56 +172,4 @@ async function peakMiB(pid: number): Promise<number> {
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
   if (kib === undefined) throw new Error("This benchmark needs Linux: /proc/PID/status has no VmHWM");
   return Number(kib) / 1024;
-}
-
-interface Spawned {
-  readonly pid: number;
-  /** The first match in what the process says. */
-  seen(pattern: RegExp): Promise<string>;
-  kill(): Promise<void>;
-}
-
-function spawn(
-  script: string,
-  args: string[],
-  env: Record<string, string>,
-  listen: "stdout" | "stderr",
-): Spawned {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", new URL(script, import.meta.url).pathname, ...args],
-    env,
-    stdin: "null",
-    stdout: listen === "stdout" ? "piped" : "null",
-    stderr: listen === "stderr" ? "piped" : "inherit",
-  }).spawn();
-  let said = "";
-  const waiting: { pattern: RegExp; resolve: (text: string) => void }[] = [];
-  const check = () => {
-    for (const { pattern, resolve } of waiting) {
-      const match = pattern.exec(said);
-      if (match) resolve(match[0]);
-    }
-  };
-  const reading = (async () => {
-    for await (const text of child[listen].pipeThrough(new TextDecoderStream())) {
-      said += text;
-      check();
-    }
-  })();
-  let ended = false;
-  return {
-    pid: child.pid,
-    seen: (pattern) =>
-      new Promise((resolve) => {
-        waiting.push({ pattern, resolve });
-        check();
-      }),
-    async kill() {
-      if (ended) return;
-      ended = true;
-      child.kill("SIGKILL");
-      await child.status;
-      await reading;
-    },
-  };
 }
