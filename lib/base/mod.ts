@@ -8,4 +8,5 @@ export { type LogFields, type Logger, silentLogger } from "./log.ts";
 export { ConfigError, ConnectorError, type ConnectorErrorInit, messageOf, type Retry } from "./errors.ts";
 export { backoffDelay, retry, type RetryOptions, type RetryPolicy } from "./retry.ts";
 export { type HttpRefusal, refusalOf } from "./refusals.ts";
+export { giveBack } from "./give_back.ts";
 export { glob, isGlob } from "./glob.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ConnectorError } from "../base/mod.ts";
+import { ConnectorError, giveBack } from "../base/mod.ts";
 import { S3Error } from "../s3/mod.ts";
 import { finalStatus } from "./report.ts";
 import type { StepOutcome, Work } from "./work.ts";
@@ -97,6 +97,9 @@ async function isCopy(work: Work, target: string): Promise<boolean> {
   if (copy.etag === request.file.etag) return true;
   const hash = createHash("sha256");
   const { body } = await ports.store.openFile(target, { ifMatch: copy.etag, ...work.signal });
-  for await (const chunk of body) hash.update(chunk);
+  for await (const chunk of body) {
+    hash.update(chunk);
+    giveBack(chunk);
+  }
   return hash.digest("hex") === run.sha256;
 }

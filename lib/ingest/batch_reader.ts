@@ -1,4 +1,4 @@
-import { ConnectorError } from "../base/mod.ts";
+import { ConnectorError, giveBack } from "../base/mod.ts";
 import { CsvReader } from "../csv/mod.ts";
 import { type CustomResolvers, type MappingError, type RowMapper, UniversalMapper } from "../mapping/mod.ts";
 import { isRejectsCsv, restored } from "../report/mod.ts";
@@ -115,6 +115,7 @@ export async function readRange(
   for await (const chunk of body) {
     bytes.set(chunk, at);
     at += chunk.length;
+    giveBack(chunk);
   }
   if (at !== bytes.length) {
     throw new ConnectorError(

@@ -1,3 +1,4 @@
+import { giveBack } from "../base/mod.ts";
 import {
   CsvReader,
   ExpandError,
@@ -196,7 +197,10 @@ export async function hashWhole(work: Work): Promise<string> {
   const hash = new FileHash();
   const { key, etag, size } = work.request.file;
   if (size > 0) {
-    for await (const _ of hashed(await openStream(work, { key, etag, size }), hash)) await work.checkClaim();
+    for await (const chunk of hashed(await openStream(work, { key, etag, size }), hash)) {
+      giveBack(chunk);
+      await work.checkClaim();
+    }
   }
   return hash.digest();
 }

@@ -41,7 +41,7 @@ export interface OpenOptions extends OperationOptions {
 }
 
 /**
- * The bytes of an opened object, to be read once. Stopping early (`break`) releases the connection; so does
+ * The bytes of an opened object, to be read once; each chunk is its reader's alone. Stopping early (`break`) releases the connection; so does
  * `cancel`, for a body that will not be read at all.
  */
 export interface ObjectBody extends AsyncIterable<Uint8Array> {
