@@ -146,9 +146,15 @@ function found(value: unknown): string {
 
 function write(doing: string, value: unknown, maxBytes: number): string {
   const json = stringify(doing, value);
+  checkSize(doing, json, maxBytes);
+  return json;
+}
+
+/** @throws {FluentRequestError} when a body is too large */
+export function checkSize(doing: string, json: string, maxBytes: number): void {
   // No text has more than three bytes per UTF-16 unit: most need no counting.
   const bytes = json.length * 3 <= maxBytes ? 0 : new TextEncoder().encode(json).length;
-  if (bytes <= maxBytes) return json;
+  if (bytes <= maxBytes) return;
   throw new FluentRequestError(doing, [
     { path: "the request", message: `must be at most ${maxBytes} bytes of JSON, found ${bytes}` },
   ]);

@@ -3,7 +3,8 @@ import { readOn, RESULTS_PAGE_SIZE } from "./_batch_results.ts";
 import { parseRetailerId } from "./_config.ts";
 import { isHtml, notJson } from "./_failures.ts";
 import { JobMemories } from "./_job_memory.ts";
-import { checkId, writeBatch, writeJob } from "./_requests.ts";
+import { bodyOf, rowCount, type WrittenBatch } from "./batch_body.ts";
+import { checkId, writeJob } from "./_requests.ts";
 import type { Transport } from "./_transport.ts";
 import { FluentApiError, FluentRequestError } from "./fluent_api_error.ts";
 import { type BatchState, deriveJobStatus, outcomeOf, progressOf } from "./job_status.ts";
@@ -113,20 +114,24 @@ export class FluentClient {
   }
 
   /** Sends a batch of 1 to 5,000 rows; Fluent processes it later. */
-  async sendBatch(jobId: string, request: SendBatchRequest, options: CallOptions = {}): Promise<FluentBatch> {
+  async sendBatch(
+    jobId: string,
+    request: SendBatchRequest | WrittenBatch,
+    options: CallOptions = {},
+  ): Promise<FluentBatch> {
     const safeId = checkId("send a batch", "jobId", jobId);
     const doing = `send a batch to Fluent job ${jobId}`;
     const id = await this.#transport.request({
       doing,
       method: "POST",
       path: `${JOBS}/${safeId}/batch`,
-      body: writeBatch(doing, request, this.#maxRequestBytes),
+      body: bodyOf(doing, request, this.#maxRequestBytes),
       repeatable: false,
       schema: createdAnswer,
       expected: "the new batch's id",
       options,
     });
-    this.#jobs.of(jobId).sent.set(id, request.entities.length);
+    this.#jobs.of(jobId).sent.set(id, rowCount(request));
     return { id, jobId };
   }
 

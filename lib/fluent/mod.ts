@@ -35,7 +35,7 @@ export {
   type RetryBudgetState,
   retryBudgetStateSchema,
 } from "./retry_budget.ts";
-export { batchBody } from "./batch_body.ts";
+export { batchBody, rowCount, WrittenBatch } from "./batch_body.ts";
 export { calculateBatchSize } from "./batch_size.ts";
 export { DEFAULT_MAX_REQUEST_BYTES, MAX_ENTITIES_PER_BATCH } from "./_requests.ts";
 export {

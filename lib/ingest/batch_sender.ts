@@ -1,12 +1,11 @@
 import { ConnectorError, messageOf } from "../base/mod.ts";
-import { FluentApiError, type SendPermit } from "../fluent/mod.ts";
-import { halvesOf, REFUSALS_WITHOUT_ACCEPTANCE } from "../recovery/mod.ts";
-import type { BatchRow } from "./batch_reader.ts";
+import { FluentApiError, type SendPermit, WrittenBatch } from "../fluent/mod.ts";
+import { halvesOf, type Range, REFUSALS_WITHOUT_ACCEPTANCE } from "../recovery/mod.ts";
 import { writeFailedRows } from "./failed_rows.ts";
 import { type FluentSession, tell } from "./fluent_session.ts";
 import { Journal, type Unit, type UnitEntry } from "./journal.ts";
 import type { Manifest } from "./manifest.ts";
-import { type Payload, requestOf, rowsIn } from "./payloads.ts";
+import { type ReadyPayload, requestOf, rowsIn } from "./payloads.ts";
 import type { Prefetch } from "./prefetch.ts";
 import type { Work } from "./work.ts";
 
@@ -25,8 +24,6 @@ const MAX_PAUSE_MS = 4_000;
 const TRIES_OF_A_BATCH = 4;
 /** Changes that may wait for the journal, in multiples of the ceiling: what a crash can leave in doubt is bounded. */
 const UNWRITTEN_PER_PLACE = 4;
-/** A row is at most so many bytes of JSON beyond its cells and their escapes, by a wide margin. */
-const ROW_OVERHEAD_BYTES = 1_000;
 
 /** Failures in a row, over everything a slice sends. */
 export class Trouble {
@@ -43,7 +40,7 @@ interface Tools {
   readonly manifest: Manifest;
   readonly journal: Journal;
   readonly session: FluentSession;
-  readonly payloads: Prefetch<Payload>;
+  readonly payloads: Prefetch<ReadyPayload>;
   readonly trouble: Trouble;
   /** Units in doubt that were asked for and are not in Fluent; whether sending one is a re-send. */
   readonly absent: Map<string, { readonly resent: boolean }>;
@@ -125,15 +122,15 @@ export class BatchSender {
   }
 
   /** Sends a batch whole, or the parts of it that are left, the widest first. */
-  async #sendBatch(payload: Payload): Promise<void> {
+  async #sendBatch(payload: ReadyPayload): Promise<void> {
     const { journal, absent } = this.#tools;
     for (;;) {
       const units = journal.unitsOf(payload.index).filter((unit) => isSendable(unit, absent));
       const unit = units.toSorted((a, b) => (b.range?.rows ?? 0) - (a.range?.rows ?? 0))[0];
       if (!unit) break;
-      const rows = rowsIn(payload.rows, unit.range);
-      if (this.#isTooLarge(payload, rows) && await this.#halve(unit, rows.length)) continue;
-      const sent = await this.#send(unit, rows, payload);
+      const batch = unit.range === undefined ? payload.written : this.#part(payload, unit.range);
+      if (this.#isTooLarge(batch) && await this.#halve(unit, batch.rows)) continue;
+      const sent = await this.#send(unit, batch, payload);
       if (sent === "stopped") return;
     }
     if (journal.unitsOf(payload.index).some(Journal.isOpen)) return;
@@ -142,9 +139,13 @@ export class BatchSender {
     this.#show();
   }
 
-  async #send(unit: Unit, rows: readonly BatchRow[], payload: Payload): Promise<Sent> {
-    const { session, manifest, journal, absent } = this.#tools;
-    const request = requestOf(manifest, this.#work.settings, rows);
+  #part(payload: ReadyPayload, range: Range): WrittenBatch {
+    const rows = rowsIn(payload.rows(), range);
+    return new WrittenBatch(requestOf(this.#tools.manifest, this.#work.settings, rows));
+  }
+
+  async #send(unit: Unit, batch: WrittenBatch, payload: ReadyPayload): Promise<Sent> {
+    const { session, journal, absent } = this.#tools;
     const doubt = absent.get(unitName(unit));
     let refusal: unknown;
     for (;;) {
@@ -153,7 +154,7 @@ export class BatchSender {
       if (!permit) return "stopped";
       let id: string;
       try {
-        ({ id } = await session.port.sendBatch(this.#fluentJobId, request, session.once));
+        ({ id } = await session.port.sendBatch(this.#fluentJobId, batch, session.once));
       } catch (error) {
         const verdict = tell(permit, error);
         if (error instanceof FluentApiError && error.code === "fluent-job-closed") {
@@ -174,12 +175,12 @@ export class BatchSender {
               await journal.set(unit, { state: "ambiguous", job: this.#job, tries });
               return await this.#pause(error) ? "ambiguous" : "stopped";
             }
-            await this.#refused(unit, rows, payload, error);
+            await this.#refused(unit, payload, error);
             return "refused";
           }
           case "refused":
             this.#sentAgain(unit, doubt);
-            await this.#refused(unit, rows, payload, error);
+            await this.#refused(unit, payload, error);
             return "refused";
           case "stop":
           case "unknown":
@@ -277,14 +278,15 @@ export class BatchSender {
   }
 
   /** Fluent refused these rows: they are halved until the bad ones stand alone. */
-  async #refused(unit: Unit, rows: readonly BatchRow[], payload: Payload, error: unknown): Promise<void> {
+  async #refused(unit: Unit, payload: ReadyPayload, error: unknown): Promise<void> {
     const { manifest } = this.#tools;
     this.#tools.trouble.over();
     this.#refusals++;
     if (!this.#acceptedBefore && this.#accepted === 0 && this.#refusals >= REFUSALS_WITHOUT_ACCEPTANCE) {
       throw refusesAll(this.#refusals, error);
     }
-    if (await this.#halve(unit, rows.length)) return;
+    if (await this.#halve(unit, unit.range?.rows ?? payload.written.rows)) return;
+    const rows = rowsIn(payload.rows(), unit.range);
     const reason = error instanceof FluentApiError ? error.reason ?? messageOf(error) : messageOf(error);
     const code = rows.length > 1 ? "fluent-batch-refused" : codeOf(error);
     await writeFailedRows(
@@ -304,13 +306,11 @@ export class BatchSender {
     return halves !== undefined && await this.#tools.journal.split(unit, halves);
   }
 
-  #isTooLarge(payload: Payload, rows: readonly BatchRow[]): boolean {
+  #isTooLarge({ body, rows }: WrittenBatch): boolean {
     const { maxRequestBytes } = this.#work.settings;
-    if (rows.length < 2) return false;
-    // JSON escapes take at most six times a byte: most batches need not be written to be known small enough.
-    if (payload.bytes.length * 6 + rows.length * ROW_OVERHEAD_BYTES <= maxRequestBytes) return false;
-    const json = JSON.stringify(requestOf(this.#tools.manifest, this.#work.settings, rows));
-    return new TextEncoder().encode(json).length > maxRequestBytes;
+    // No text has more than three bytes per UTF-16 unit: most need no counting.
+    if (rows < 2 || body.length * 3 <= maxRequestBytes) return false;
+    return new TextEncoder().encode(body).length > maxRequestBytes;
   }
 
   #fail(error: unknown): void {

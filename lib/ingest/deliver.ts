@@ -126,7 +126,7 @@ async function send(
 ): Promise<SendingEnd> {
   // Payloads are made while others are on their way, so that a free place is taken at once.
   const payloads = new Prefetch(
-    makePayloads(work.ports, tools.manifest, pending),
+    makePayloads(work.ports, tools.manifest, work.settings, pending),
     work.settings.sendConcurrency,
     work.ports.turns,
   );

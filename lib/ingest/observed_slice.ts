@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { messageOf } from "../base/mod.ts";
 import { isTerminal, type JobRecord, type JobStatus } from "../jobs/mod.ts";
-import { FluentApiError } from "../fluent/mod.ts";
+import { FluentApiError, rowCount } from "../fluent/mod.ts";
 import { type KVStore, type Owner, readRecord } from "../state/mod.ts";
 import { type SpanRef, spanRefSchema, type Telemetry, type TelemetrySpan } from "../telemetry/mod.ts";
 import { NO_ROWS, type Rows, rowsSchema } from "./books.ts";
@@ -117,7 +117,7 @@ class SliceWatch implements StepObserver {
       getBatch: (...parameters) => fluent.getBatch(...parameters),
       getBatchResults: (...parameters) => fluent.getBatchResults(...parameters),
       sendBatch: (...parameters) =>
-        this.#batch(parameters[1].entities.length, () => fluent.sendBatch(...parameters)),
+        this.#batch(rowCount(parameters[1]), () => fluent.sendBatch(...parameters)),
     };
   }
 

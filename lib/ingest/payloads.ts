@@ -1,4 +1,4 @@
-import type { FluentEntity, SendBatchRequest } from "../fluent/mod.ts";
+import { type FluentEntity, type SendBatchRequest, WrittenBatch } from "../fluent/mod.ts";
 import type { Range } from "../recovery/mod.ts";
 import { BatchReader, type BatchRow, readRange } from "./batch_reader.ts";
 import type { Manifest, ManifestBatch } from "./manifest.ts";
@@ -12,6 +12,14 @@ export interface Payload {
   readonly index: number;
   readonly bytes: Uint8Array;
   readonly rows: readonly BatchRow[];
+}
+
+/** A batch that can be sent at once. Its rows are made again when they are asked for, so that they don't wait with it. */
+export interface ReadyPayload {
+  readonly index: number;
+  readonly bytes: Uint8Array;
+  readonly written: WrittenBatch;
+  rows(): readonly BatchRow[];
 }
 
 /** What every batch of a file says beside its rows. Fixed in the manifest, so that a re-sent batch has the same bytes. */
@@ -59,12 +67,13 @@ export async function readPayload(
   return { index, bytes, rows: reader.rows(batch, bytes) };
 }
 
-/** The pending batches in order: their bytes fetched in large ranges, one range ahead, and their rows mapped again. */
+/** The pending batches in order: their bytes fetched in large ranges, one range ahead, their rows mapped again and written. */
 export async function* makePayloads(
   ports: Pick<IngestPorts, "store" | "signal" | "customResolvers">,
   manifest: Manifest,
+  settings: Settings,
   pending: readonly number[],
-): AsyncGenerator<Payload, void, void> {
+): AsyncGenerator<ReadyPayload, void, void> {
   const reader = new BatchReader(manifest, ports.customResolvers);
   const abort = new AbortController();
   const signal = ports.signal ? AbortSignal.any([abort.signal, ports.signal]) : abort.signal;
@@ -82,7 +91,8 @@ export async function* makePayloads(
         const batch = manifest.batches[index]!;
         const from = batch[0] - group.start;
         const own = bytes.subarray(from, from + batch[1]);
-        yield { index, bytes: own, rows: reader.rows(batch, own) };
+        const rows = () => reader.rows(batch, own);
+        yield { index, bytes: own, rows, written: new WrittenBatch(requestOf(manifest, settings, rows())) };
       }
     }
   } finally {

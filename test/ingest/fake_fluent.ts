@@ -1,4 +1,4 @@
-import { FluentApiError } from "../../lib/fluent/mod.ts";
+import { FluentApiError, WrittenBatch } from "../../lib/fluent/mod.ts";
 import type { FluentPort } from "../../lib/ingest/mod.ts";
 
 interface Entity {
@@ -53,17 +53,18 @@ export class FakeFluent implements FluentPort {
     return { id, name: request.name, retailerId: "1" };
   }
 
-  async sendBatch(jobId: string, request: { entities: readonly unknown[] }) {
+  async sendBatch(jobId: string, request: Parameters<FluentPort["sendBatch"]>[1]) {
     await this.before("sendBatch", this.batches.length);
     const id = String(this.batches.length + 1000);
-    const entities = request.entities as readonly Entity[];
+    const body = request instanceof WrittenBatch ? request.body : JSON.stringify(request);
+    const { entities } = JSON.parse(body) as { entities: readonly Entity[] };
     if (entities.some(({ skuRef }) => this.poisonSkus.has(skuRef))) {
       throw refusal(400, "fluent-bad-request", "qty is out of range");
     }
     if (entities.some(({ skuRef }) => this.breakingSkus.has(skuRef))) {
       throw refusal(500, "fluent-unavailable", "internal error");
     }
-    this.batches.push({ id, jobId, body: JSON.stringify(request), entities, looks: 0 });
+    this.batches.push({ id, jobId, body, entities, looks: 0 });
     await this.after("sendBatch", this.batches.length);
     return { id, jobId };
   }

@@ -1,4 +1,4 @@
-import { FluentApiError } from "../../lib/fluent/mod.ts";
+import { FluentApiError, WrittenBatch } from "../../lib/fluent/mod.ts";
 import type { FluentPort } from "../../lib/ingest/mod.ts";
 import type { Effects } from "./effects.ts";
 import type { Process } from "./process.ts";
@@ -53,8 +53,8 @@ export class FluentModel {
           return { id, name: request.name, retailerId: "1" };
         }),
       sendBatch: (jobId, request) => {
-        const body = JSON.stringify(request);
-        const entities = request.entities as unknown as readonly Entity[];
+        const body = request instanceof WrittenBatch ? request.body : JSON.stringify(request);
+        const { entities } = JSON.parse(body) as { entities: readonly Entity[] };
         return call("sendBatch", `${jobId} ${entities[0]?.skuRef}=${entities[0]?.qty}`, true, () => {
           const batch: Batch = {
             id: String(1000 + this.batches.length),
