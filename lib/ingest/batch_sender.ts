@@ -128,7 +128,7 @@ export class BatchSender {
       const units = journal.unitsOf(payload.index).filter((unit) => isSendable(unit, absent));
       const unit = units.toSorted((a, b) => (b.range?.rows ?? 0) - (a.range?.rows ?? 0))[0];
       if (!unit) break;
-      const batch = unit.range === undefined ? payload.written : this.#part(payload, unit.range);
+      const batch = unit.range === undefined ? payload.written : await this.#part(payload, unit.range);
       if (this.#isTooLarge(batch) && await this.#halve(unit, batch.rows)) continue;
       const sent = await this.#send(unit, batch, payload);
       if (sent === "stopped") return;
@@ -139,8 +139,8 @@ export class BatchSender {
     this.#show();
   }
 
-  #part(payload: ReadyPayload, range: Range): WrittenBatch {
-    const rows = rowsIn(payload.rows(), range);
+  async #part(payload: ReadyPayload, range: Range): Promise<WrittenBatch> {
+    const rows = rowsIn(await payload.rows(), range);
     return new WrittenBatch(requestOf(this.#tools.manifest, this.#work.settings, rows));
   }
 
@@ -286,7 +286,7 @@ export class BatchSender {
       throw refusesAll(this.#refusals, error);
     }
     if (await this.#halve(unit, unit.range?.rows ?? payload.written.rows)) return;
-    const rows = rowsIn(payload.rows(), unit.range);
+    const rows = rowsIn(await payload.rows(), unit.range);
     const reason = error instanceof FluentApiError ? error.reason ?? messageOf(error) : messageOf(error);
     const code = rows.length > 1 ? "fluent-batch-refused" : codeOf(error);
     await writeFailedRows(

@@ -19,7 +19,7 @@ export interface ReadyPayload {
   readonly index: number;
   readonly bytes: Uint8Array;
   readonly written: WrittenBatch;
-  rows(): readonly BatchRow[];
+  rows(): Promise<readonly BatchRow[]>;
 }
 
 /** What every batch of a file says beside its rows. Fixed in the manifest, so that a re-sent batch has the same bytes. */
@@ -91,8 +91,9 @@ export async function* makePayloads(
         const batch = manifest.batches[index]!;
         const from = batch[0] - group.start;
         const own = bytes.subarray(from, from + batch[1]);
-        const rows = () => reader.rows(batch, own);
-        yield { index, bytes: own, rows, written: new WrittenBatch(requestOf(manifest, settings, rows())) };
+        const rows = () => Promise.resolve(reader.rows(batch, own));
+        const written = new WrittenBatch(requestOf(manifest, settings, await rows()));
+        yield { index, bytes: own, rows, written };
       }
     }
   } finally {
