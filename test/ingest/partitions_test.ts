@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { WrittenBatch } from "../../lib/fluent/mod.ts";
 import { askToCancel } from "../../lib/ingest/cancel.ts";
 import {
   batchPayloads,
@@ -157,7 +158,8 @@ Deno.test("a partition that Fluent refuses for good fails the job and stops the 
   let refuses = true;
   let sentAtLast = 0;
   world.fluent.sendBatch = async (fluentJob, request) => {
-    const [first] = request.entities as readonly { qty: number }[];
+    const { entities } = request instanceof WrittenBatch ? JSON.parse(request.body) : request;
+    const [first] = entities as readonly { qty: number }[];
     // Somewhere in the first partition; the others would go on for long.
     if (refuses && first!.qty >= 100 && first!.qty < 200) {
       throw refusal(403, "fluent-forbidden", "not for you");
