@@ -106,6 +106,9 @@ function stackOptions(
   env: NodeJS.ProcessEnv,
   progress: Progress,
 ): StackOptions {
+  const retailer = options.fluentUrl === undefined
+    ? undefined
+    : neededVariable(env, "FLUENT_RETAILER_ID", "the retailer the stock belongs to");
   const variables: Record<string, string | number> = {
     // A person waits: what doesn't answer is told soon, and the same command goes on later.
     stallTimeoutMinutes: 0.2,
@@ -116,9 +119,9 @@ function stackOptions(
     ...(options.encoding === undefined ? {} : { csvEncoding: options.encoding }),
     ...(options.delimiter === undefined ? {} : { csvDelimiter: options.delimiter }),
     ...(options.rejectLimit === undefined ? {} : { rejectLimit: options.rejectLimit }),
-    ...(options.fluentUrl === undefined
+    ...(options.fluentUrl === undefined || retailer === undefined
       ? {}
-      : { fluentRetailerId: neededVariable(env, "FLUENT_RETAILER_ID", "the retailer the stock belongs to") }),
+      : { fluentRetailerId: retailer, feed: feedOf(options.fluentUrl, retailer) }),
   };
   return {
     stateDir: options.state,
@@ -136,6 +139,14 @@ function stackOptions(
       write: (line) => progress.note(line),
     },
   };
+}
+
+/**
+ * One feed per account and retailer: what went to another one says nothing of which file is too old or too small for
+ * this one.
+ */
+export function feedOf(fluentUrl: string, retailer: string): string {
+  return `${new URL(fluentUrl).host}-${retailer}`.replaceAll(/[^A-Za-z0-9]+/g, "-");
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   typedPath,
 } from "../../../local/cli/option_values.ts";
 import { summaryTable } from "../../../local/cli/summary_table.ts";
+import { feedOf } from "../../../local/cli/ingest.ts";
 import { lockState } from "../../../local/state_lock.ts";
 import type { JobRecord, JobStatus } from "../../../lib/jobs/mod.ts";
 
@@ -140,4 +141,12 @@ Deno.test("a path is meant from the folder where it was typed, also through deno
   const project = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
   assert.equal(typedPath("a.csv", { cwd: project, initCwd: "/home/me" }), "/home/me/a.csv");
   assert.equal(typedPath("a.csv", { cwd: "/elsewhere", initCwd: "/home/me" }), "/elsewhere/a.csv");
+});
+
+Deno.test("every account and retailer is a feed of its own, so that one says nothing of another's files", () => {
+  assert.equal(
+    feedOf("https://acme.sandbox.api.fluentretail.com", "7"),
+    "acme-sandbox-api-fluentretail-com-7",
+  );
+  assert.equal(feedOf("http://127.0.0.1:4010/", "1"), "127-0-0-1-4010-1");
 });
