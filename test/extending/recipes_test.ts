@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { configurePlatform, localPlatform } from "@versori/run/local";
 import { readFeeds } from "../../lib/config/mod.ts";
 import { discoverFeeds, type IngestPorts, ingestState, runSlice } from "../../lib/ingest/mod.ts";
-import { type CustomResolver, loadMapping } from "../../lib/mapping/mod.ts";
+import { loadMapping } from "../../lib/mapping/mod.ts";
 import { S3DataSource } from "../../lib/s3/mod.ts";
 import { localFluentCredentials, startFluentServer } from "../../local/fluent/mod.ts";
 import { startS3Server } from "../../local/s3/mod.ts";
 import { main } from "../../workflows/index.ts";
+import { Desk } from "../docs/_desk.ts";
 import { World } from "../ingest/world.ts";
 import { startFauxqsBucket } from "../s3/fauxqs_store.ts";
 
@@ -24,12 +25,10 @@ function block(name: string): string {
 
 /** A world that reads mappings from the recipes. */
 class RecipeWorld extends World {
-  resolvers: Record<string, CustomResolver> = {};
   override get ports(): IngestPorts {
     const ports = super.ports;
     return {
       ...ports,
-      customResolvers: this.resolvers,
       loadMapping: (name) =>
         TEXT.includes(`mapping=${name}\n`)
           ? Promise.resolve(loadMapping(block(`mapping=${name}`), name))
@@ -41,7 +40,7 @@ class RecipeWorld extends World {
 Deno.test("recipe: another column order and language of headers", async () => {
   const world = new RecipeWorld();
   world.variables["mapping"] = "german";
-  const { job } = await world.ingest("bestand.csv", block("file=german"));
+  const { job } = await world.ingest("bestand.csv", block("sample=german"));
   assert.equal(job.status, "completed");
   assert.deepEqual([...world.fluent.stock()], [["L1|A-1", 7]]);
 });
@@ -57,17 +56,70 @@ Deno.test("recipe: windows-1252 and semicolons", async () => {
 });
 
 Deno.test("recipe: a custom resolver", async () => {
-  const world = new RecipeWorld();
-  world.variables["mapping"] = "boxed";
-  world.variables["rejectLimit"] = "90%";
-  // The resolver as the recipe shows it.
-  const code = /export const piecesOf: CustomResolver = (\(.*?\)) =>\s+(.*?);\n/s.exec(TEXT);
-  assert.ok(code, "docs/extending.md shows the resolver");
-  const body = code[2]!.replace(" as number", "");
-  world.resolvers["custom.piecesOf"] = new Function(`return ${code[1]} => ${body}`)() as CustomResolver;
-  const { summary } = await world.ingest("boxes.csv", "sku,location,boxes\nA,L1,2\nB,L1,half\n");
-  assert.deepEqual([...world.fluent.stock()], [["L1|A", 24]]);
-  assert.deepEqual(summary.rejects.map(({ line, column }) => [line, column]), [[3, 3]]);
+  await using desk = await Desk.open();
+  await writeFile(
+    join(desk.clone, "workflows/custom_resolvers.ts"),
+    block("file=workflows/custom_resolvers.ts"),
+  );
+  await writeFile(join(desk.clone, "mappings/boxed.json"), block("mapping=boxed"));
+  await writeFile(join(desk.clone, "boxes.csv"), "sku,location,boxes\nA,L1,2\nB,L1,half\n");
+  const { said, typed } = await desk.type("deno task preview boxes.csv --mapping boxed --json");
+  assert.deepEqual(typed.map(({ code }) => code), [4], said);
+  const { rows } = JSON.parse(said.split("\n").find((line) => line.startsWith("{"))!);
+  assert.deepEqual([rows.sendable, rows.rejected], [1, 1]);
+  const sent = await desk.type("deno task ingest boxes.csv --mapping boxed --reject-limit 50%");
+  assert.deepEqual(sent.typed.map(({ code }) => code), [3], sent.said);
+  const payload = await desk.type(
+    `job=$(deno task -q jobs --json --state .local/ingest list | grep -o 'job-[0-9a-f]*' | head -n 1)
+deno task jobs --state .local/ingest payload $job 0
+deno task jobs --state .local/ingest rows $job
+deno task jobs --state .local/ingest explain --sku A --location L1`,
+  );
+  assert.match(payload.said, /Fluent has 24 because of line 2 /);
+  assert.match(payload.said, / 3 │ rejected │ .*expected a whole number, found 'half'/);
+  assert.match(payload.said, /"skuRef":"A","locationRef":"L1","qty":24/);
+});
+
+Deno.test("recipe: another workflow is declared, packaged, refused to strangers and answers", async () => {
+  await using desk = await Desk.open();
+  const edit = async (file: string, change: (text: string) => string) => {
+    const before = await readFile(join(desk.clone, file), "utf8");
+    const after = change(before);
+    assert.notEqual(after, before, file);
+    await writeFile(join(desk.clone, file), after);
+  };
+  await writeFile(join(desk.clone, "workflows/feed_list.ts"), block("file=workflows/feed_list.ts"));
+  await edit(
+    "workflows/index.ts",
+    (text) =>
+      text.replace("import { jobStatus }", 'import { feedList } from "./feed_list.ts";\nimport { jobStatus }')
+        .replace("WORKFLOWS = [", "WORKFLOWS = [\n  feedList,"),
+  );
+  const declared = block("section=webhooks").replaceAll(/^(?=.)/gm, "  ");
+  await edit("versori.yaml", (text) => text.replace(/^webhooks:\n/m, (line) => line + declared));
+  const { ok, said, typed } = await desk.type("deno task docs\ndeno task doctor\ndeno task package");
+  assert.ok(ok, said);
+  assert.deepEqual(typed.map(({ code }) => code), [0, 0, 0], said);
+  assert.match(said, /OK +webhook feed-list +refuses callers without the right key/);
+  const reference = await readFile(join(desk.clone, "docs/reference.md"), "utf8");
+  assert.match(reference, /\| `feed-list` +\| GET +\| inventory_webhooks +\| Lists the feeds\. +\|/);
+  assert.match(
+    await readFile(join(desk.clone, "package-out/src/workflows/feed_list.ts"), "utf8"),
+    /feed-list/,
+  );
+
+  const connector = await desk.serve({ feeds: block("feeds=corrections") });
+  try {
+    const answer = await fetch(`${connector.url}/feed-list`, { headers: { "x-api-key": connector.apiKey } });
+    assert.deepEqual(await answer.json(), {
+      feeds: [
+        { name: "inventory", prefix: "inventory/incoming/" },
+        { name: "corrections", prefix: "inventory/corrections/" },
+      ],
+    });
+  } finally {
+    await connector.stop();
+  }
 });
 
 /** Looks into all feeds of a schedule's kind and works until everything is done. */
@@ -106,23 +158,40 @@ Deno.test("recipe: another feed, with a prefix, a pattern and a schedule of its 
   assert.deepEqual((await world.keys("inventory/")).filter((key) => key.endsWith("readme.csv")).length, 1);
 });
 
-Deno.test("recipe: a delta feed keeps Fluent's pre-processing skipped, whatever the default is", () => {
-  const variables: Record<string, unknown> = {
-    s3BucketName: "stock",
-    fluentRetailerId: 1,
-    fluentPreprocessing: "enabled",
-    feeds: block("feeds=delta"),
-  };
-  const feeds = readFeeds((name) => variables[name]);
-  assert.deepEqual(feeds.map(({ settings }) => settings.fluentPreprocessing), ["enabled", "skip"]);
+Deno.test("recipe: a delta feed keeps Fluent's pre-processing skipped, whatever the default is", async () => {
+  const world = new RecipeWorld();
+  world.variables["fluentPreprocessing"] = "enabled";
+  world.variables["feeds"] = block("feeds=delta");
+  await world.store.uploadFile("inventory/incoming/full.csv", "sku,location,qty\nA,L1,1\n");
+  await world.store.uploadFile("inventory/delta/changes.csv", "sku,location,qty\nA,L1,2\n");
+  assert.equal((await runFeeds(world, false)).length, 2);
+  assert.deepEqual(
+    world.fluent.metas.map((meta) => (meta as { preprocessing?: string } | undefined)?.preprocessing).sort(),
+    ["enabled", "skip"],
+  );
+  assert.deepEqual([...world.fluent.stock()], [["L1|A", 2]]);
 });
 
-Deno.test("recipe: a store that speaks S3, addressed by path", async () => {
-  const bucket = await startFauxqsBucket();
+Deno.test("recipe: a store of another maker that speaks S3, from the doctor to the archive", async () => {
+  const bucket = await startFauxqsBucket("my-bucket");
+  await using desk = await Desk.open();
   try {
+    const { accessKeyId, secretAccessKey } = bucket.config.s3Config;
+    const keys = { AWS_ACCESS_KEY_ID: accessKeyId!, AWS_SECRET_ACCESS_KEY: secretAccessKey! };
     const store = bucket.source();
-    await store.uploadFile("a.csv", "x");
-    assert.equal(await store.downloadFile("a.csv"), "x");
+    await store.uploadFile("stock/today.csv", "sku,location,qty\nA,L1,1\n");
+    await writeFile(join(desk.clone, "variables.json"), JSON.stringify({ s3BucketName: "my-bucket" }));
+    const { said, typed } = await desk.type(
+      `deno task doctor --s3-endpoint ${bucket.endpoint} --variables variables.json
+deno task ingest s3://my-bucket/stock/today.csv --s3-endpoint ${bucket.endpoint}`,
+      keys,
+    );
+    assert.deepEqual(typed.map(({ code }) => code), [0, 0], said);
+    assert.match(said, /OK +S3 delete/);
+    assert.equal(
+      await store.downloadFile("inventory/archive/stock/today.csv", { encoding: "utf8" }),
+      "sku,location,qty\nA,L1,1\n",
+    );
   } finally {
     await bucket.close();
   }
@@ -221,26 +290,13 @@ Deno.test("recipe: a tenant's webhook runs with its own variables and connection
 });
 
 Deno.test("recipe: another mapping is tried without sending anything", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "mapping-"));
-  try {
-    await writeFile(join(folder, "my-mapping.json"), block("mapping=german"));
-    await writeFile(join(folder, "stock.csv"), block("file=german"));
-    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "task",
-        "--quiet",
-        "preview",
-        join(folder, "stock.csv"),
-        "--mapping",
-        join(folder, "my-mapping.json"),
-        "--json",
-      ],
-      env: { NO_COLOR: "1" },
-    }).output();
-    assert.equal(code, 0);
-    const { mapping, rows } = JSON.parse(new TextDecoder().decode(stdout));
-    assert.deepEqual([mapping.name, rows.sendable], ["german", 1]);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  await using desk = await Desk.open();
+  await writeFile(join(desk.clone, "mappings/my-mapping.json"), block("mapping=german"));
+  await writeFile(join(desk.clone, "stock.csv"), block("sample=german"));
+  const { said, typed } = await desk.type(
+    "deno task -q preview stock.csv --mapping mappings/my-mapping.json --json",
+  );
+  assert.deepEqual(typed.map(({ code }) => code), [0], said);
+  const { mapping, rows } = JSON.parse(said);
+  assert.deepEqual([mapping.name, rows.sendable], ["german", 1]);
 });

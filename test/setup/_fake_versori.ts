@@ -21,6 +21,7 @@ export interface Made {
   schema?: unknown;
   channels: { id: string; name: string; email: string }[];
   bindings: Record<string, string>[];
+  deployments: Record<string, string>[];
 }
 
 const NOTHING: Made = {
@@ -31,6 +32,7 @@ const NOTHING: Made = {
   connections: [],
   channels: [],
   bindings: [],
+  deployments: [],
 };
 
 if (import.meta.main) main(process.argv.slice(2));
@@ -118,6 +120,16 @@ function main(args: string[]): void {
     case "notifications project link":
       made.bindings.push(Object.fromEntries(options));
       options.clear();
+      break;
+    case "projects deploy":
+      for (const file of ["src/index.ts", "package.json", ".gitignore"]) {
+        if (!existsSync(`${options.get("--directory")}/${file}`)) fail(`no ${file}`);
+      }
+      made.deployments.push({
+        project: option("--project"),
+        environment: option("--environment"),
+        directory: option("--directory"),
+      });
       break;
     default:
       fail(`unknown command "${words}"`);
