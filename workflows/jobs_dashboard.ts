@@ -2,19 +2,18 @@ import { type Context, fn, webhook } from "@versori/run";
 import { messageOf, systemClock } from "../lib/base/mod.ts";
 import { explain } from "../lib/explain/mod.ts";
 import { actOnJob, listJobRows } from "../lib/ingest/mod.ts";
-import {
-  answerPage,
-  FormTokens,
-  type HttpCall,
-  type PageAnswer,
-  pageHeaders,
-  type PagePorts,
-} from "../lib/page/mod.ts";
+import type { HttpCall, PageAnswer, PagePorts } from "../lib/page/mod.ts";
 import { actionPorts, explainPorts } from "./_jobs.ts";
 import { type Parts, stateOf, wire } from "./_wiring.ts";
 
 /** The system whose user and password people sign in to the page with. */
 export const PAGE = "inventory_page";
+
+/** What the page answers, with its headers. */
+interface Served {
+  readonly answer: PageAnswer;
+  readonly headers: Record<string, string>;
+}
 
 /** The page: jobs, their rows, and what can be done about them, as HTML. */
 export const jobsDashboard = webhook("jobs-dashboard", {
@@ -23,11 +22,15 @@ export const jobsDashboard = webhook("jobs-dashboard", {
   // Forms come as text, whatever the platform's parsers make of them.
   request: { rawBody: true },
 }).then(
-  fn("page", async (ctx): Promise<PageAnswer> => {
+  fn("page", async (ctx): Promise<Served> => {
+    // Loaded by the first call, so that whoever only syncs files starts without it.
+    const { answerPage, FormTokens, pageHeaders } = await import("../lib/page/mod.ts");
     await using parts = await wire(ctx);
-    return await answerPage(callOf(ctx), pagePorts(ctx, parts), (error) => {
+    const ports = pagePorts(ctx, parts, new FormTokens(stateOf(ctx), systemClock));
+    const answer = await answerPage(callOf(ctx), ports, (error) => {
       ctx.log.error("page could not be made", { error: messageOf(error) });
     });
+    return { answer, headers: pageHeaders(answer) };
   }),
 );
 
@@ -43,8 +46,7 @@ function callOf(ctx: Context<unknown>): HttpCall {
 }
 
 function respond(ctx: Context<unknown>): Response {
-  const answer = ctx.data as PageAnswer;
-  const headers = pageHeaders(answer);
+  const { answer, headers } = ctx.data as Served;
   switch (answer.kind) {
     case "html":
       return new Response(answer.html, { status: answer.status, headers });
@@ -55,12 +57,12 @@ function respond(ctx: Context<unknown>): Response {
   }
 }
 
-function pagePorts(ctx: Context<unknown>, parts: Parts): PagePorts {
+function pagePorts(ctx: Context<unknown>, parts: Parts, tokens: PagePorts["tokens"]): PagePorts {
   const { feeds } = parts;
   const { state, ports } = parts.of(feeds[0].name);
   return {
     clock: systemClock,
-    tokens: new FormTokens(stateOf(ctx), systemClock),
+    tokens,
     feeds: feeds.map(({ name }) => name),
     history: state.tracker.history,
     job: (jobId) => state.tracker.getJob(jobId),
