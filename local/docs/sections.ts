@@ -1,4 +1,5 @@
 import { mappingJsonSchema, mappingTestsJsonSchema } from "../../lib/mapping/mod.ts";
+import { callers } from "./callers.ts";
 import { mappingKeys, mappingResolvers } from "./mapping_reference.ts";
 
 /** A section of a document that is made from code. */
@@ -31,4 +32,5 @@ function json(schema: Record<string, unknown>): string {
 export const SECTIONS: readonly Section[] = [
   { file: "docs/mapping.md", name: "mapping keys", render: mappingKeys },
   { file: "docs/mapping.md", name: "resolvers", render: mappingResolvers },
+  { file: "docs/security.md", name: "callers", render: callers },
 ];
