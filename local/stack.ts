@@ -83,6 +83,8 @@ const LOCAL_S3_KEYS = { accessKeyId: "local", secretAccessKey: "local-secret-key
 const LOCAL_API_KEY = "local-api-key";
 const LOCAL_PAGE_USER = { username: "local", password: "local-password" };
 const LOCAL_RETAILER = 1;
+/** What the variable `partitions` takes at most. */
+const MOST_PARTITIONS = 16;
 /** Largest body of a webhook. */
 const BODY_LIMIT_BYTES = 32 * 1024 * 1024;
 
@@ -96,7 +98,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     const s3 = options.s3 ?? await embeddedS3(options, stops);
     const fluent = options.fluent ?? await embeddedFluent(options, stops);
+    const workers = options.workers ?? 1;
     const variables = {
+      // A large file is shared by the processes there are.
+      ...(workers > 1 ? { partitions: Math.min(workers, MOST_PARTITIONS) } : {}),
       s3BucketName: options.bucket,
       s3Region: s3.region,
       s3Endpoint: s3.endpoint,
@@ -105,7 +110,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ...options.variables,
     };
     const settings = readSettings((name) => (variables as Record<string, unknown>)[name]);
-    const workers = options.workers ?? 1;
     const shared: WorkerConfig = {
       stateDir: join(options.stateDir, "platform"),
       connections: {

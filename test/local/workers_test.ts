@@ -66,6 +66,7 @@ Deno.test("two workers on one state: a further process, whose log is the command
   await withStack({ workers: 2 }, async (stack, log) => {
     pids = stack.workerPids;
     assert.equal(pids.length, 1);
+    assert.equal(stack.settings.partitions, 2, "which share a large file");
     await ingest(stack, ["a.csv", "b.csv"]);
     assert.equal(log.filter(({ message }) => /Local platform started/.test(String(message))).length, 2);
   });
