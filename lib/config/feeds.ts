@@ -137,10 +137,18 @@ function readSchedule(name: string, value: unknown): string | undefined {
   );
 }
 
+const WRITTEN_PREFIXES = [
+  "s3ArchivePrefix",
+  "s3HeldPrefix",
+  "s3ErrorPrefix",
+  "s3ReportPrefix",
+  "s3WorkPrefix",
+] as const;
+
 /** Files the connector writes must never be discovered as input, of whatever feed. */
 function checkPrefixes(feeds: readonly Feed[]): void {
   for (const { name, settings } of feeds) {
-    for (const key of ["s3ArchivePrefix", "s3ReportPrefix", "s3WorkPrefix"] as const) {
+    for (const key of WRITTEN_PREFIXES) {
       const own = settings[key];
       const inside = feeds.find((feed) => own === "" || own.startsWith(feed.settings.s3Prefix));
       if (!inside) continue;

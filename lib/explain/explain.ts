@@ -122,10 +122,10 @@ function deliveredAtOf(job: JobRecord): string | undefined {
 
 async function inJob(query: ExplainQuery, job: JobRecord, ports: ExplainPorts): Promise<Appearance[]> {
   const { kv, store, signal } = ports;
-  const { feed, file, reports, archivedAs, rows } = factsOf(job);
+  const { feed, file, reports, archivedAs, movedTo, rows } = factsOf(job);
   const settings = ports.settingsOf(feed);
   const manifest = await readManifest(store, manifestKey(settings.s3WorkPrefix, job.jobId), signal);
-  const source = await sourceOf(manifest, archivedAs, store, signal);
+  const source = await sourceOf(manifest, archivedAs ?? movedTo ?? undefined, store, signal);
   const about = await rowsAbout(query, manifest, source, store, signal);
   if (about.length === 0) return [];
   const deliveredAt = deliveredAtOf(job);
@@ -161,20 +161,21 @@ async function inJob(query: ExplainQuery, job: JobRecord, ports: ExplainPorts): 
   return appearances;
 }
 
-/** Where the bytes are that the manifest's ranges refer to: the file, its plain copy, or its archived one. */
+/** Where the bytes are that the manifest's ranges refer to: the file, its plain copy, or where it was moved to. */
 async function sourceOf(
   manifest: Manifest,
-  archivedAs: string | undefined,
+  movedTo: string | undefined,
   store: ObjectStore,
   signal: AbortSignal | undefined,
 ): Promise<Manifest["source"]> {
-  const { source, file } = manifest;
-  if (source.key !== file.key || archivedAs === undefined) return source;
-  const found = await store.statFile(archivedAs, signal ? { signal } : {});
+  const { source } = manifest;
+  const isOwnCopy = source.key.endsWith(`${manifest.jobId}/source.csv`);
+  if (isOwnCopy || movedTo === undefined || movedTo === source.key) return source;
+  const found = await store.statFile(movedTo, signal ? { signal } : {});
   if (!found || found.size !== source.size) {
-    throw new Error(`'${archivedAs}' is not there, or is another file`);
+    throw new Error(`'${movedTo}' is not there, or is another file`);
   }
-  return { key: archivedAs, etag: found.etag, size: found.size };
+  return { key: movedTo, etag: found.etag, size: found.size };
 }
 
 type Fate = Pick<Appearance, "outcome" | "batch" | "batchId" | "code" | "reason">;

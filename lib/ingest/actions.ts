@@ -6,9 +6,12 @@ import { askToCancel } from "./cancel.ts";
 import type { Discovered } from "./discover.ts";
 import type { FeedsOptions } from "./discover_feeds.ts";
 import { rowsFrom } from "./job_rows.ts";
+import { locate } from "./location.ts";
 import { type Manifest, manifestKey, readManifest } from "./manifest.ts";
+import { ingestFileSchema } from "../state/mod.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import type { JobAction } from "./possible_actions.ts";
+import { readRun } from "./run_record.ts";
 import { stagedKey } from "./staging.ts";
 
 /** Who wants something done with a job. */
@@ -129,8 +132,8 @@ async function planReplay(
   const { archivedAs, feed, as } = factsOf(job);
   if (archivedAs === undefined) {
     // A failed or held job is opened again; a dry run's or a cancelled job's file gets a new one.
-    await checkSame(job, file, ports);
-    return { take: { ...takeOf(job, options), key: file.key, feed, as } };
+    const where = await checkSame(job, file, ports);
+    return { take: { ...takeOf(job, options), ...where, key: file.key, feed, as } };
   }
   const key = stagedKey(settings, idOf(job, "replay", options), fileNameOf(file.key));
   if (!(await exists(ports, key))) {
@@ -239,8 +242,8 @@ async function planRelease(
       { code: "not-forcible", retry: "never", details: { jobId: job.jobId } },
     );
   }
-  await checkSame(job, file, ports);
-  return { take: { ...takeOf(job, options), key: file.key, feed, as } };
+  const where = await checkSame(job, file, ports);
+  return { take: { ...takeOf(job, options), ...where, key: file.key, feed, as } };
 }
 
 /**
@@ -297,10 +300,22 @@ function idOf(job: JobRecord, relation: Relation, { idempotencyKey }: ActionOpti
   return `${job.jobId}/${relation}-${request}`;
 }
 
-async function checkSame(job: JobRecord, file: JobFile, ports: IngestPorts): Promise<void> {
+/** Makes sure that the version of the file the job is about still exists, and says where. */
+async function checkSame(
+  job: JobRecord,
+  file: JobFile,
+  ports: IngestPorts,
+): Promise<Pick<FeedsOptions, "file" | "at">> {
+  const places = (await readRun(ports.kv, job.jobId))?.places ?? [];
+  const known = ingestFileSchema.safeParse({ bucket: ports.store.bucket, ...file });
+  const where = known.data && await locate(ports.store, known.data, places, ports.signal);
+  if (known.data && where) {
+    const at = places.find(({ key }) => key === where.key);
+    return { file: known.data, ...(at ? { at } : {}) };
+  }
   const found = await ports.store.statFile(file.key, signalOf(ports));
-  if (!found) throw gone(job, file.key);
-  if (found.etag === file.etag && found.size === file.size) return;
+  if (!found) throw gone(job, places.at(-1)?.key ?? file.key);
+  if (found.etag === file.etag && found.size === file.size) return {};
   throw new ConnectorError(
     `The file '${file.key}' of job '${job.jobId}' has been replaced since: ingest the new one instead`,
     { code: "file-changed", retry: "never", details: { jobId: job.jobId } },

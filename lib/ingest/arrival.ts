@@ -1,4 +1,4 @@
-import type { FileMetadata } from "../s3/mod.ts";
+import type { IngestFile } from "../state/mod.ts";
 import type { IngestPorts, Settings } from "./ports.ts";
 
 /** Whether the file's name says that it is not yet whole. */
@@ -13,11 +13,11 @@ export function isUnfinishedName(name: string, settings: Pick<Settings, "notYetS
  * sender puts beside a whole file isn't there. A file of the same name that comes later makes it young again.
  */
 export async function isArriving(
-  file: FileMetadata,
+  file: Pick<IngestFile, "key" | "lastModified">,
   settings: Pick<Settings, "minFileAgeSeconds" | "doneMarkerSuffix">,
   ports: Pick<IngestPorts, "clock" | "store" | "signal">,
 ): Promise<boolean> {
-  const ageMs = ports.clock.now() - file.lastModified.getTime();
+  const ageMs = ports.clock.now() - Date.parse(file.lastModified);
   if (ageMs < settings.minFileAgeSeconds * 1_000) return true;
   if (settings.doneMarkerSuffix === "") return false;
   const signal = ports.signal ? { signal: ports.signal } : {};

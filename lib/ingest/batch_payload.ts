@@ -80,9 +80,11 @@ async function sourceOf(
   const { source } = manifest;
   const stat = await store.statFile(source.key);
   if (stat?.etag === source.etag) return manifest;
-  const archived = run.archivedAs === undefined ? undefined : await store.statFile(run.archivedAs);
-  if (source.key === manifest.file.key && run.archivedAs !== undefined && archived?.size === source.size) {
-    return { ...manifest, source: { key: run.archivedAs, etag: archived.etag, size: archived.size } };
+  const isOwnCopy = source.key.endsWith(`${run.jobId}/source.csv`);
+  const elsewhere = isOwnCopy ? undefined : run.archivedAs ?? run.places?.at(-1)?.key;
+  const found = elsewhere === undefined ? undefined : await store.statFile(elsewhere);
+  if (found?.size === source.size) {
+    return { ...manifest, source: { key: found.key, etag: found.etag, size: found.size } };
   }
   throw new ConnectorError(
     `Cannot build a batch of '${source.key}' again: the file is gone, and ${

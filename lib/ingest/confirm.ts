@@ -6,7 +6,7 @@ import { NO_ANSWER, writeFailedRows } from "./failed_rows.ts";
 import { hasOwnJobs } from "./fluent_jobs.ts";
 import { FluentSession } from "./fluent_session.ts";
 import { Journal, type Unit, type UnitEntry } from "./journal.ts";
-import { type Manifest, readManifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
 import { readPayload, rowsIn } from "./payloads.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
@@ -32,7 +32,7 @@ export async function confirm(work: Work): Promise<StepOutcome> {
   if (work.run.confirmingSince === undefined) {
     await work.save({ confirmingSince: new Date(now).toISOString() });
   }
-  const manifest = await readManifest(ports.store, work.run.manifestKey, ports.signal);
+  const manifest = await work.manifest();
   const journal = await Journal.open(ports.kv, request.jobId, manifest.batches.length, {
     window: manifest.journalWindow,
   });

@@ -5,7 +5,7 @@ import { openFluentJob } from "./fluent_jobs.ts";
 import { FluentSession } from "./fluent_session.ts";
 import { Journal } from "./journal.ts";
 import { findLostAnswers } from "./lost_answers.ts";
-import { type Manifest, readManifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
 import { deliverInPartitions } from "./partitions.ts";
 import { makePayloads } from "./payloads.ts";
 import { Prefetch } from "./prefetch.ts";
@@ -25,7 +25,7 @@ export async function deliver(work: Work): Promise<StepOutcome> {
   if (partitions && ports.startPartition) return await deliverInPartitions(work, partitions);
   const session = new FluentSession(work);
   const reading = Promise.all([
-    readManifest(ports.store, work.run.manifestKey, ports.signal),
+    work.manifest(),
     Journal.open(ports.kv, request.jobId, work.run.batches.total, { window: partitions?.window }),
     hasTurn(work),
   ]);

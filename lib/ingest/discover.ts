@@ -1,8 +1,9 @@
 import { ConnectorError, glob } from "../base/mod.ts";
 import type { Trigger } from "../jobs/mod.ts";
 import type { FileMetadata } from "../s3/mod.ts";
-import type { IngestFile, LedgerEntry } from "../state/mod.ts";
+import { comesBefore, type IngestFile, type LedgerEntry } from "../state/mod.ts";
 import { isArriving, isUnfinishedName } from "./arrival.ts";
+import { locate } from "./location.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import { type IngestRequest, jobIdOf } from "./request.ts";
 
@@ -11,6 +12,10 @@ export interface DiscoverOptions {
   readonly triggeredBy: Trigger;
   /** Exactly this object, wherever it is in the bucket. */
   readonly key?: string | undefined;
+  /** Exactly this version of a file, wherever it lies now. */
+  readonly file?: IngestFile | undefined;
+  /** Where that is, when it has been moved from where it arrived. */
+  readonly at?: IngestRequest["at"];
   /** Overrides `s3Prefix`. */
   readonly prefix?: string | undefined;
   /** Overrides `filePattern`: a glob on the file's name. */
@@ -68,32 +73,48 @@ export async function discover(
 ): Promise<Discovery> {
   const endsAt = ports.clock.now() + (options.budgetMs ?? BUDGET_MS);
   const maxFiles = options.maxFiles ?? settings.maxFilesPerRun;
-  const found = await findFiles(options, settings, ports);
+  const found = await findFiles(options, settings, ports, state);
   const files: Discovered[] = [];
   let begun = 0;
-  for (const metadata of found) {
+  for (const waiting of found) {
     if ((maxFiles > 0 && begun >= maxFiles) || ports.clock.now() >= endsAt) return { files, complete: false };
-    if (options.key === undefined && await isArriving(metadata, settings, ports)) {
-      files.push({ key: metadata.key, jobId: "", decision: "arriving" });
+    const { file, at, isNamed } = waiting;
+    if (!isNamed && await isArriving(file, settings, ports)) {
+      files.push({ key: file.key, jobId: "", decision: "arriving" });
       continue;
     }
-    const file = toIngestFile(ports.store.bucket, metadata);
-    const discovered = await decide(file, options, settings, ports, state, start);
+    const discovered = await decide(file, at ? { ...options, at } : options, settings, ports, state, start);
     if (discovered.decision === "started" || discovered.decision === "resumed") begun++;
     files.push(discovered);
   }
   return { files, complete: true };
 }
 
+/** A file that waits to be taken. */
+interface Waiting {
+  readonly file: IngestFile;
+  readonly at?: IngestRequest["at"];
+  /** Whether somebody asked for exactly this one. */
+  readonly isNamed: boolean;
+}
+
 async function findFiles(
   options: DiscoverOptions,
   settings: Settings,
   ports: IngestPorts,
-): Promise<FileMetadata[]> {
+  state: IngestState,
+): Promise<readonly Waiting[]> {
   const signal = ports.signal ? { signal: ports.signal } : {};
+  const { bucket } = ports.store;
+  if (options.file) return [{ file: options.file, at: options.at, isNamed: true }];
   if (options.key !== undefined) {
-    const file = await ports.store.statFile(options.key, signal);
-    if (file) return [file];
+    const aside = await state.aside.find(bucket, options.key);
+    const isMoved = aside !== undefined && aside.file.key !== options.key;
+    const file = isMoved ? undefined : await ports.store.statFile(options.key, signal);
+    if (file) return [{ file: toIngestFile(bucket, file), isNamed: true }];
+    if (aside && await locate(ports.store, aside.file, [aside.at], ports.signal)) {
+      return [{ file: aside.file, at: aside.at, isNamed: true }];
+    }
     throw new ConnectorError(
       `Cannot ingest 's3://${ports.store.bucket}/${options.key}': there is no such object`,
       {
@@ -112,9 +133,9 @@ async function findFiles(
     if (file.key.endsWith("/") || isMarker || isUnfinishedName(file.name, settings)) continue;
     if (matches(file.name) && owned(file.key)) found.push(file);
   }
-  return found.sort((a, b) =>
-    a.lastModified.getTime() - b.lastModified.getTime() || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
-  );
+  return found.map((file) => toIngestFile(bucket, file))
+    .sort((a, b) => comesBefore(a, b) ? -1 : comesBefore(b, a) ? 1 : 0)
+    .map((file) => ({ file, isNamed: false }));
 }
 
 async function decide(
@@ -133,6 +154,7 @@ async function decide(
     file,
     triggeredBy,
     dryRun,
+    ...(options.at ? { at: options.at } : {}),
     ...(force ? { force } : {}),
     ...(options.reference === undefined ? {} : { reference: options.reference }),
     ...(options.parent ? { parent: options.parent } : {}),

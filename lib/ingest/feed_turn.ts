@@ -89,6 +89,8 @@ async function isDeserted(work: Work, place: Place): Promise<boolean> {
   const job = await work.state.tracker.getJob(place.jobId);
   if (job && isTerminal(job.status)) return true;
   const file = await work.ports.store.statFile(place.key, work.signal);
+  const aside = await work.state.aside.find(work.ports.store.bucket, place.key);
+  if (aside?.jobId === place.jobId) return false;
   return file === undefined || file.lastModified.toISOString() !== place.lastModified;
 }
 

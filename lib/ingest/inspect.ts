@@ -115,7 +115,11 @@ async function resumed(work: Work): Promise<Inspection | undefined> {
   const { ports, run } = work;
   if (run.checkpoint === undefined) return undefined;
   try {
-    const { file, position, hash, rejects, parts, objects } = await readCheckpoint(work, run.checkpoint);
+    const { file: read, position, hash, rejects, parts, objects } = await readCheckpoint(
+      work,
+      run.checkpoint,
+    );
+    const file = { ...read, source: await work.whereNow(read.source) };
     const tally = tallyOf(work, file, rejects);
     tally.resume(parts, position.line);
     return {
@@ -187,7 +191,7 @@ async function manifestOf(work: Work, { file, tally, hash }: Inspection): Promis
   const guarded = { file: request.file, header: file.header, unknownColumns, rows };
   const heldBecause = guard(guarded, settings, await state.history.get(request.feed));
   return {
-    ...emptyManifest(work, file.mapping),
+    ...emptyManifest(work, file.mapping, file.source),
     ...known,
     sha256: typeof hash === "string" ? hash : hash.digest(),
     rows,

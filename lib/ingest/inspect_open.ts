@@ -39,7 +39,7 @@ export interface NoRows {
 export async function openInspected(work: Work): Promise<OpenedRows | NoRows> {
   const { ports, settings } = work;
   const mapping = await ports.loadMapping(settings.mapping);
-  const empty = emptyManifest(work, mapping);
+  const empty = emptyManifest(work, mapping, await work.readable());
   const hash = new FileHash();
   const original = await openStream(work, empty.source);
   const raw = hashed(original, hash);
@@ -53,7 +53,7 @@ export async function openInspected(work: Work): Promise<OpenedRows | NoRows> {
     return openRows(work, empty, format, head, raw, hash) ?? await noRows(original, empty, format);
   }
 
-  const content = expanded(work, head, withHead(head, raw));
+  const content = expanded(work, empty.source, head, withHead(head, raw));
   try {
     const inner = await takeHead(content);
     const format = sniffHead(work, inner);
@@ -195,9 +195,9 @@ function sniffed({ encoding, dialect }: Omit<Manifest, "sha256">): SniffedFormat
 /** The SHA-256 of the file's own bytes, read once more. */
 export async function hashWhole(work: Work): Promise<string> {
   const hash = new FileHash();
-  const { key, etag, size } = work.request.file;
-  if (size > 0) {
-    for await (const chunk of hashed(await openStream(work, { key, etag, size }), hash)) {
+  const source = await work.readable();
+  if (source.size > 0) {
+    for await (const chunk of hashed(await openStream(work, source), hash)) {
       giveBack(chunk);
       await work.checkClaim();
     }

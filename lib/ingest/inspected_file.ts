@@ -26,14 +26,17 @@ export const inspectedFileSchema = manifestSchema.pick({
 export type InspectedFile = z.output<typeof inspectedFileSchema>;
 
 /** The manifest of a file nothing is known of yet. */
-export function emptyManifest(work: Work, mapping: MappingFile): Omit<Manifest, "sha256"> {
+export function emptyManifest(
+  work: Work,
+  mapping: MappingFile,
+  source: Manifest["source"],
+): Omit<Manifest, "sha256"> {
   const { request, settings } = work;
-  const { key, etag, size } = request.file;
   return {
     v: 1,
     jobId: request.jobId,
     file: request.file,
-    source: { key, etag, size },
+    source,
     encoding: "utf-8",
     dialect: { delimiter: ",", quote: '"', escape: '"' },
     header: [],

@@ -8,16 +8,18 @@ type Problem = Pick<HeldBecause, "code" | "message">;
 /**
  * The content of a compressed file. What it gives is to be trusted only once it has come to its end.
  *
+ * @param file where it lies
  * @param head the file's first bytes
  * @param whole opens the file from its start
  * @throws ExpandError, while it is iterated
  */
 export function expanded(
   work: Work,
+  file: Manifest["source"],
   head: Uint8Array,
   whole: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { settings, ports, request: { file } } = work;
+  const { settings, ports } = work;
   const read = (start: number, end: number) => readRange(ports.store, file, { start, end }, ports.signal);
   return expand(head, { whole, anywhere: () => ({ size: file.size, read }) }, {
     maxBytes: settings.maxExpandedMiB * 1024 * 1024,

@@ -7,7 +7,6 @@ import { JobCancelled } from "./cancel.ts";
 import { sendAll } from "./deliver.ts";
 import { FluentSession } from "./fluent_session.ts";
 import { Journal } from "./journal.ts";
-import { readManifest } from "./manifest.ts";
 import { ceilingOf, rangeOf } from "./partition_plan.ts";
 import {
   type PartitionRecord,
@@ -178,7 +177,7 @@ async function send(
   const { ports, request } = work;
   const session = new FluentSession(work);
   const [manifest, journal] = await Promise.all([
-    readManifest(ports.store, work.run.manifestKey, ports.signal),
+    work.manifest(),
     Journal.open(ports.kv, request.jobId, total, {
       window: plan.window,
       only: rangeOf(plan, number, total),
@@ -214,7 +213,7 @@ function placeOf(
     step: "deliver" as const,
     batches: { total: to - from, sent: 0, resent: 0 },
   };
-  return { ...run, fluentJobs: file.fluentJobs, fluentJobClosed: false };
+  return { ...run, fluentJobs: file.fluentJobs, fluentJobClosed: false, places: file.places };
 }
 
 /** Whether a start of the partitions is over: there was a later one, or the file has been delivered. */

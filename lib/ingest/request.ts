@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { placeAsideSchema } from "./location.ts";
 import { RELATIONS, TRIGGERS } from "../jobs/mod.ts";
 import { fileId, ingestFileSchema } from "../state/mod.ts";
 
@@ -8,6 +9,8 @@ export const ingestRequestSchema = z.object({
   jobId: z.string(),
   feed: z.string(),
   file: ingestFileSchema,
+  /** Where the file lies, when it has been moved from where it arrived. */
+  at: placeAsideSchema.optional(),
   triggeredBy: z.enum(TRIGGERS),
   /** Inspect only: nothing is sent, nothing archived. */
   dryRun: z.boolean().default(false),

@@ -1,10 +1,11 @@
 import { ConnectorError, messageOf } from "../base/mod.ts";
-import { isTerminal, type JobStatus, JobTracker } from "../jobs/mod.ts";
+import { isTerminal, type JobRecord, type JobStatus, JobTracker } from "../jobs/mod.ts";
 import {
   Claims,
   type ClaimTimes,
   FeedHistory,
   FeedQueue,
+  FilesAside,
   ObjectFence,
   type Owner,
   StateService,
@@ -16,6 +17,7 @@ import { confirm } from "./confirm.ts";
 import { deliver } from "./deliver.ts";
 import { awaitTurn } from "./feed_turn.ts";
 import { inspect } from "./inspect.ts";
+import { locate } from "./location.ts";
 import { manifestKey } from "./manifest.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import { forgetPartitions } from "./partitions.ts";
@@ -23,6 +25,7 @@ import { finalMessage, finalStatus, report } from "./report.ts";
 import type { IngestRequest } from "./request.ts";
 import { newRun, readRun, type RunRecord, type Step } from "./run_record.ts";
 import { claimsPrefix, sweep } from "./sweep.ts";
+import { setAside, setHeldAside } from "./set_aside.ts";
 import { ClaimLost, type StepOutcome, Work } from "./work.ts";
 
 /** How a slice ended. */
@@ -68,6 +71,7 @@ export function ingestState(ports: IngestPorts, settings: Settings, claimTimes?:
     }),
     feeds: new FeedQueue(ports.kv, ports.clock),
     history: new FeedHistory(ports.kv),
+    aside: new FilesAside(ports.kv),
   };
 }
 
@@ -113,7 +117,7 @@ export async function runSlice(
     owner,
     claim,
     reopened: job.reopened,
-    run: await placeOf(request, settings, ports, job.status),
+    run: await placeOf(request, settings, ports, job),
   });
   try {
     const now = ports.clock.now();
@@ -121,6 +125,7 @@ export async function runSlice(
       slices: work.run.slices + 1,
       ...(claim.disturbed ? { disturbedAt: now } : {}),
     });
+    if (work.run.failure) return await endFailed(work, failureOf(work.run.failure));
     await work.checkCancelled();
     if (!request.dryRun) await state.feeds.enter(request.feed, jobId, request.file);
     const outcome = await steps(work);
@@ -158,21 +163,22 @@ async function placeOf(
   request: IngestRequest,
   settings: Settings,
   ports: IngestPorts,
-  status: JobStatus,
+  { status, reopened }: JobRecord,
 ): Promise<RunRecord> {
-  const run = await readRun(ports.kv, request.jobId);
+  const found = await readRun(ports.kv, request.jobId);
+  const run = found && { ...found, ...(found.failure?.reopened === reopened ? {} : { failure: undefined }) };
   if (run && (run.step !== "done" || status !== "queued")) {
     return status === "queued" ? { ...run, stalls: 0, stalledSince: undefined } : run;
   }
+  const places = run?.places ?? (request.at ? [request.at] : []);
   // A trigger that looked before the file was delivered, and spoke after: there is nothing left to do but say so again.
-  if (run?.archivedAs !== undefined && !(await isThere(request, ports))) return run;
-  return newRun(request.jobId, manifestKey(settings.s3WorkPrefix, request.jobId));
-}
-
-/** Whether the version of the file the job is about is still where it was. */
-async function isThere({ file }: IngestRequest, ports: IngestPorts): Promise<boolean> {
-  const source = await ports.store.statFile(file.key, ports.signal ? { signal: ports.signal } : {});
-  return source !== undefined && source.etag === file.etag && source.size === file.size;
+  if (run?.archivedAs !== undefined && !(await locate(ports.store, request.file, places, ports.signal))) {
+    return run;
+  }
+  return {
+    ...newRun(request.jobId, manifestKey(settings.s3WorkPrefix, request.jobId)),
+    ...(places.length > 0 ? { places } : {}),
+  };
 }
 
 /** The steps from where the run stands to its end, or to something to wait for. */
@@ -209,10 +215,10 @@ const STEP: Readonly<Record<Exclude<Step, "done">, (work: Work) => Promise<StepO
   deliver,
   confirm,
   report,
-  archive,
+  archive: (work) => work.run.heldBecause ? setHeldAside(work) : archive(work),
 };
 
-/** A file that is held, or only looked at, is reported on and left where it is. */
+/** A file that is held, or only looked at, is reported on; what is only looked at stays where it is. */
 function stepAfter(step: Exclude<Step, "done">, work: Work): Step {
   const onlyReport = work.run.heldBecause !== undefined || work.request.dryRun;
   switch (step) {
@@ -225,6 +231,9 @@ function stepAfter(step: Exclude<Step, "done">, work: Work): Step {
     case "confirm":
       return "report";
     case "report":
+      if (work.run.heldBecause && !work.request.dryRun && work.settings.heldFiles === "move") {
+        return "archive";
+      }
       return onlyReport ? "done" : "archive";
     case "archive":
       return "done";
@@ -290,7 +299,7 @@ async function afterCancel(work: Work, { by }: JobCancelled): Promise<SliceOutco
 
 /** Decides what a failure means: somebody else's job, a pause, or the end. */
 async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
-  const { ports, state, request } = work;
+  const { ports, request } = work;
   if (error instanceof ClaimLost) return { kind: "not-ours", afterMs: LOOK_AGAIN_MS };
   if (error instanceof JobCancelled) return await afterCancel(work, error);
   if (ports.signal?.aborted) throw error;
@@ -300,28 +309,8 @@ async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
   const passing = error instanceof ConnectorError && error.retry === "later";
   // Once the source may be gone, no later trigger can take the job up again: it has to come to its end by itself.
   const must = work.run.removingSource === true;
-  if (passing && (must || now - since < patienceMs)) {
-    const stalls = work.run.stalls + 1;
-    await work.save({
-      stalls,
-      stalledSince: new Date(since).toISOString(),
-      retries: work.run.retries + 1,
-    });
-    const backoffMs = Math.min(1_000 * 2 ** Math.min(stalls - 1, 10), MAX_PAUSE_MS);
-    const afterMs = Math.max(error.retryAfterMs ?? 0, backoffMs);
-    ports.log.warn("slice stopped by a passing failure", {
-      jobId: request.jobId,
-      step: work.run.step,
-      afterMs,
-      stalls,
-      ...errorFields(error),
-    });
-    await work.showProgress({ message: `Waiting after: ${messageOf(error)}` }, true);
-    await work.claim.handOver();
-    return { kind: "again", afterMs };
-  }
+  if (passing && (must || now - since < patienceMs)) return await pause(work, error);
   const failure = passing ? stalled(error, work.settings.stallTimeoutMinutes) : error;
-  await work.save({});
   ports.log.error("job failed", {
     jobId: request.jobId,
     feed: request.feed,
@@ -332,10 +321,97 @@ async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
     fluentJobs: work.run.fluentJobs,
     ...errorFields(failure),
   });
+  await work.save({
+    failure: {
+      message: messageOf(failure),
+      code: failure instanceof ConnectorError ? failure.code : "unexpected",
+      retry: failure instanceof ConnectorError ? failure.retry : "never",
+      reopened: work.reopened,
+    },
+    stalls: 0,
+    stalledSince: undefined,
+  });
+  return await endFailed(work, failure);
+}
+
+/**
+ * Ends a job as failed: its file goes where a person finds it, unless the next trigger is to take it up again. Every part
+ * may be repeated after a crash.
+ */
+async function endFailed(work: Work, failure: unknown): Promise<SliceOutcome> {
+  const { ports, state, request, run } = work;
+  if (
+    work.settings.failedFiles === "move" && run.step !== "archive" && !request.dryRun && !mayMend(failure)
+  ) {
+    try {
+      await setAside(work, {
+        prefix: work.settings.s3ErrorPrefix,
+        errorLog: {
+          jobId: request.jobId,
+          feed: request.feed,
+          arrivedAs: request.file.key,
+          error: messageOf(failure),
+          code: failure instanceof ConnectorError ? failure.code : "unexpected",
+          step: run.step,
+          rows: run.rows,
+          batches: run.batches,
+          fluentJobs: run.fluentJobs,
+          ...(failure instanceof Error && failure.stack ? { stack: failure.stack.slice(0, 4_000) } : {}),
+          timestamp: new Date(ports.clock.now()).toISOString(),
+        },
+      });
+    } catch (error) {
+      if (error instanceof ClaimLost || ports.signal?.aborted) throw error;
+      if (error instanceof ConnectorError && error.retry === "later" && !work.outOfPatience) {
+        return await pause(work, error);
+      }
+      ports.log.warn("file of a failed job could not be moved", {
+        key: request.file.key,
+        ...errorFields(error),
+      });
+    }
+  }
   await leave(work, "failed");
   await state.tracker.markFailed(request.jobId, failure, work.facts());
   await work.claim.release();
   return { kind: "finished", status: "failed" };
+}
+
+/** What has to be changed around the connector, not in the file: credentials, permissions, configuration. */
+const OF_THE_SURROUNDINGS =
+  /^(config-|kv-|state-|s3-(access-denied|bad-credentials|no-bucket|wrong-region)|fluent-(unauthorised|no-token|forbidden|refuses-everything)$)/;
+
+/** Whether the next trigger may well do what failed now, with the same file: then that stays where it finds it. */
+function mayMend(failure: unknown): boolean {
+  return failure instanceof ConnectorError &&
+    (failure.retry === "later" || OF_THE_SURROUNDINGS.test(failure.code));
+}
+
+/** The failure a slice before had come to, and did not get round to saying. */
+function failureOf({ message, code, retry }: NonNullable<RunRecord["failure"]>): ConnectorError {
+  return new ConnectorError(message, { code, retry });
+}
+
+/** Ends a slice that was stopped by a failure which may pass; the next one comes the later, the longer it lasts. */
+async function pause(work: Work, error: ConnectorError): Promise<SliceOutcome> {
+  const stalls = work.run.stalls + 1;
+  await work.save({
+    stalls,
+    stalledSince: work.run.stalledSince ?? new Date(work.ports.clock.now()).toISOString(),
+    retries: work.run.retries + 1,
+  });
+  const backoffMs = Math.min(1_000 * 2 ** Math.min(stalls - 1, 10), MAX_PAUSE_MS);
+  const afterMs = Math.max(error.retryAfterMs ?? 0, backoffMs);
+  work.ports.log.warn("slice stopped by a passing failure", {
+    jobId: work.request.jobId,
+    step: work.run.step,
+    afterMs,
+    stalls,
+    ...errorFields(error),
+  });
+  await work.showProgress({ message: `Waiting after: ${messageOf(error)}` }, true);
+  await work.claim.handOver();
+  return { kind: "again", afterMs };
 }
 
 /** What a job that makes no progress fails with; the next trigger that finds its file goes on with it. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { circuitStateSchema, retryBudgetStateSchema, sendWindowStateSchema } from "../fluent/mod.ts";
 import { type KVStore, readRecord } from "../state/mod.ts";
 import { NO_ROWS, rowsSchema } from "./books.ts";
+import { placeAsideSchema } from "./location.ts";
 import { heldBecauseSchema } from "./manifest.ts";
 import { partitionPlanSchema } from "./partition_plan.ts";
 
@@ -83,6 +84,18 @@ export const runRecordSchema = z.object({
     failedJsonl: z.string().optional(),
   }).optional(),
   archivedAs: z.string().optional(),
+  /** Where the file was moved to, because it was held or the job failed; the last place counts. */
+  places: z.array(placeAsideSchema).optional(),
+  /** Where it is being moved to. */
+  moving: z.string().optional(),
+  /** Why the job is being ended as failed: what is left is to move the file and to say so. */
+  failure: z.object({
+    message: z.string(),
+    code: z.string(),
+    retry: z.enum(["never", "later"]),
+    /** How often the job had been opened again: a later life has not failed. */
+    reopened: count,
+  }).optional(),
   /** Set before the source is removed. */
   removingSource: z.boolean().optional(),
   /** Deliveries of this run so far, our own count of the platform's attempts. */

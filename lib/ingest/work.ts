@@ -4,6 +4,8 @@ import { isTerminal, type JobUpdate } from "../jobs/mod.ts";
 import type { Claim, KVStore, Owner } from "../state/mod.ts";
 import { checkCancelled, JobCancelled } from "./cancel.ts";
 import { guardedPorts } from "./guarded_ports.ts";
+import { locate, type Location } from "./location.ts";
+import { type Manifest, readManifest } from "./manifest.ts";
 import type { IngestPorts, IngestState } from "./ports.ts";
 import type { IngestRequest } from "./request.ts";
 import { type RunRecord, writeRun } from "./run_record.ts";
@@ -65,6 +67,7 @@ export class Work {
   #checking: Promise<void> | undefined;
   #progressAt = 0;
   #saving: Promise<void> = Promise.resolve();
+  #source: Promise<Location | undefined> | undefined;
 
   constructor(init: {
     request: IngestRequest;
@@ -106,6 +109,43 @@ export class Work {
   /** Whether this slice should stop at the next good place. */
   get expired(): boolean {
     return this.ports.clock.now() >= this.#endsAt;
+  }
+
+  /** Whether failures have gone on for as long as a job is given without progress. */
+  get outOfPatience(): boolean {
+    const since = Date.parse(this.run.stalledSince ?? "");
+    return this.ports.clock.now() - since >= this.settings.stallTimeoutMinutes * 60_000;
+  }
+
+  /** Where the file lies now, looked up once a slice; undefined when this version of it is nowhere any more. */
+  source(): Promise<Location | undefined> {
+    const { ports, request, run } = this;
+    return this.#source ??= locate(ports.store, request.file, run.places ?? [], ports.signal);
+  }
+
+  /** The file has been moved or removed. */
+  moved(): void {
+    this.#source = undefined;
+  }
+
+  /** Where to read the file: where it lies, or where it arrived if that is not known to have changed. */
+  async readable(): Promise<Location> {
+    const { key, etag, size } = this.request.file;
+    const moved = (this.run.places ?? []).length > 0 ? await this.source() : undefined;
+    return moved ?? { key, etag, size };
+  }
+
+  /** What inspect found, with the file's bytes where they lie now. */
+  async manifest(): Promise<Manifest> {
+    const manifest = await readManifest(this.ports.store, this.run.manifestKey, this.ports.signal);
+    return { ...manifest, source: await this.whereNow(manifest.source) };
+  }
+
+  /** The place of what was read: a copy of the connector's own, or the file, which may have been moved since. */
+  async whereNow(source: Location): Promise<Location> {
+    const { settings, request } = this;
+    const isOwnCopy = source.key.startsWith(`${settings.s3WorkPrefix}${request.jobId}/`);
+    return isOwnCopy ? source : await this.readable();
   }
 
   /** The signal to hand on to whatever waits. */
@@ -215,6 +255,7 @@ export class Work {
       ...(run.warnings ? { warnings: run.warnings } : {}),
       ...(run.reports ? { reports: run.reports } : {}),
       ...(run.archivedAs ? { archivedAs: run.archivedAs } : {}),
+      movedTo: run.places?.at(-1)?.key ?? null,
       ...(request.force ? { forced: request.force } : {}),
     };
   }

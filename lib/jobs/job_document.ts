@@ -35,6 +35,7 @@ export const jobDocumentSchema = z.object({
   error: z.string().optional(),
   reports: jobFactsSchema.shape.reports,
   archivedAs: z.string().optional(),
+  movedTo: z.string().optional(),
   timeline: z.array(jobEventSchema),
   stages: z.array(z.object({
     stage: z.string(),
@@ -86,6 +87,7 @@ export function documentOf(job: JobRecord, now: number): JobDocument {
     error: job.error,
     reports: facts.reports,
     archivedAs: facts.archivedAs,
+    movedTo: facts.movedTo ?? undefined,
     timeline: timelineOf(job),
     stages: stagesOf(job, now),
     createdAt: job.createdAt,

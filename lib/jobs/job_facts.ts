@@ -52,6 +52,8 @@ export const jobFactsSchema = z.object({
     failedJsonl: z.string().optional(),
   }).optional(),
   archivedAs: z.string().optional(),
+  /** Where a held or failed job's file was moved to. */
+  movedTo: z.string().nullish(),
   /** Milliseconds worked on each stage. */
   spent: z.record(z.string(), z.number()).default({}),
 });

@@ -11,12 +11,12 @@ const HELD: Readonly<Record<string, string>> = {
 
 /** What to do about a failure, by its code. */
 const FAILED: Readonly<Record<string, string>> = {
-  config:
+  "config-invalid":
     "Correct the activation variable or connection the message names; the next trigger takes the file up again.",
   "file-changed": "The file was replaced while it was being read; the next trigger takes the new one.",
   "books-unbalanced":
     "Don't rely on this job's counts; replay the file, and report the job if it happens again.",
-  "fluent-unauthorized":
+  "fluent-unauthorised":
     "Check the credentials of the Fluent connection; the next trigger goes on where the job stopped.",
   "fluent-forbidden":
     "Give the Fluent user the right to write inventory; the next trigger goes on where the job stopped.",
@@ -29,7 +29,7 @@ const FAILED: Readonly<Record<string, string>> = {
  * One sentence or two, from the code of what went wrong.
  */
 export function nextStepOf(job: JobRecord): string | undefined {
-  const { heldBecause, rows, dryRun } = factsOf(job);
+  const { heldBecause, rows, dryRun, movedTo } = factsOf(job);
   switch (job.status) {
     case "held":
       return (heldBecause && HELD[heldBecause.code]) ??
@@ -38,6 +38,9 @@ export function nextStepOf(job: JobRecord): string | undefined {
           : "Correct the file and send it again, or release it to send it as it is.");
     case "failed":
       return FAILED[job.errorCode ?? ""] ??
+        (movedTo
+          ? "Remove the cause the message names, then replay the file: it goes on where the job stopped."
+          : undefined) ??
         "Remove the cause the message names; the next trigger that finds the file goes on where the job stopped.";
     case "completed_with_errors":
       if (dryRun) return undefined;

@@ -206,6 +206,14 @@ function Facts({ job, facts }: { job: JobRecord; facts: JobFacts }) {
             </>
           )
           : null}
+        {facts.movedTo
+          ? (
+            <>
+              <dt>Moved to</dt>
+              <dd class="mono">{facts.movedTo}</dd>
+            </>
+          )
+          : null}
         {parent
           ? (
             <>

@@ -45,6 +45,8 @@ export interface IngestResult {
   readonly dryRun?: boolean | undefined;
   readonly fluentJobs: readonly string[];
   readonly archivedAs?: string | undefined;
+  /** Where a held or failed job's file was moved to. */
+  readonly movedTo?: string | undefined;
   readonly reports: {
     readonly summary: string | null;
     readonly rejectsCsv: string | null;

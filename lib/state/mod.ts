@@ -9,6 +9,7 @@ export { MemoryKVStore } from "./memory_kv_store.ts";
 export { decodeSegment, encodeSegment, MAX_VALUE_CHARS, VersoriKVAdapter } from "./versori_kv_adapter.ts";
 export { parseRecord, readRecord } from "./record.ts";
 export { fileId, type IngestFile, ingestFileSchema } from "./file_identity.ts";
+export { type FileAside, type FileCopy, fileCopySchema, FilesAside } from "./files_aside.ts";
 export { type LedgerEntry, StateService } from "./state_service.ts";
 export { type Acquired, Claim, Claims, type ClaimTimes, type Owner } from "./claims.ts";
 export { type Fence, type FenceHolder, ObjectFence } from "./fence.ts";

@@ -36,6 +36,7 @@ export function resultFromJob({ job, facts }: JobView): IngestResult {
     ...(facts.dryRun ? { dryRun: true } : {}),
     fluentJobs: facts.fluentJobs,
     ...(facts.archivedAs ? { archivedAs: facts.archivedAs } : {}),
+    ...(facts.movedTo ? { movedTo: facts.movedTo } : {}),
     reports: facts.reports ?? { summary: null, rejectsCsv: null, rejectsJsonl: null },
     durationMs: end - Date.parse(job.createdAt),
   };

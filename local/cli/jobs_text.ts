@@ -65,6 +65,7 @@ export function jobText(job: JobDocument): string {
     job.parent && `repeats    ${job.parent.jobId} (${job.parent.relation})`,
     ...job.children.map(({ jobId, relation }) => `repeated   ${jobId} (${relation})`),
     job.archivedAs && `archived   ${plain(job.archivedAs)}`,
+    job.movedTo && `moved to   ${plain(job.movedTo)}`,
     job.reports && `reports    ${plain(job.reports.summary)}`,
     "",
     ...job.stages.map(({ stage, startedAt, durationMs, rowsPerSecond }) =>

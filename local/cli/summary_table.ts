@@ -28,6 +28,7 @@ export function summaryTable(views: readonly JobView[], bucket: string): string 
     if (job.status !== "completed" && job.message) notes.push(`${name}: ${job.message}`);
     if (facts.reports) notes.push(`${name}: reports in s3://${bucket}/${folderOf(facts.reports.summary)}`);
     if (facts.archivedAs) notes.push(`${name}: archived as s3://${bucket}/${facts.archivedAs}`);
+    if (facts.movedTo) notes.push(`${name}: moved to s3://${bucket}/${facts.movedTo}`);
   }
   return [table.toString(), ...notes].join("\n");
 }

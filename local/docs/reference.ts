@@ -13,7 +13,8 @@ const MEANING: Readonly<Record<JobStatus, string>> = {
     "being inspected, delivered, confirmed or reported on; also while it waits for Fluent after a deadline",
   completed: "Fluent reported every batch COMPLETE and every row 200, and no row was rejected",
   completed_with_errors: "delivered, but rows were rejected or failed; the reports name them",
-  failed: "stopped by a reason that is named; the file stays, and the next trigger that finds it goes on",
+  failed:
+    "stopped by a reason that is named; the next trigger that finds the file goes on, or replaying the job does",
   held: "stopped by a guard before anything was sent; a person looks, and may force it",
   cancelled: "ended on purpose without delivering, such as a dry run",
 };

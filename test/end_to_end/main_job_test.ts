@@ -65,7 +65,8 @@ Deno.test("the main job: the sample files end exactly as promised, key by key", 
       unconfirmed: 0,
     });
     assert.equal((empty["details"] as { heldBecause: { code: string } }).heldBecause.code, "file-empty");
-    assert.deepEqual(await site.keys("inventory/incoming/"), ["inventory/incoming/stock-empty.csv"]);
+    assert.deepEqual(await site.keys("inventory/incoming/"), []);
+    assert.deepEqual(await site.keys("inventory/held/"), ["inventory/held/stock-empty.csv"]);
     assert.deepEqual(site.fluent.duplicateBatches(), []);
   });
 });

@@ -56,7 +56,7 @@ Deno.test("conservation: whatever bytes come, every row is in one place, and not
       if (job.status === "held") {
         assert.ok(summary.heldBecause?.code);
         assert.deepEqual(sent, []);
-        assert.deepEqual(await world.keys("inventory/incoming/"), [key]);
+        assert.deepEqual(await world.keys("inventory/held/"), [key.replace("incoming", "held")]);
         return;
       }
       assert.equal(sent.length, summary.rows.sendable);

@@ -81,7 +81,7 @@ for (
     assert.equal(summary.rows.read, 0);
     assert.equal(summary.file.sha256, createHash("sha256").update(bytes).digest("hex"));
     assert.deepEqual(world.fluent.jobs, []);
-    assert.deepEqual(await world.keys("inventory/incoming/"), [key]);
+    assert.deepEqual(await world.keys("inventory/held/"), [key.replace("incoming", "held")]);
   });
 }
 

@@ -21,7 +21,7 @@ Deno.test("no quiet wipe: a snapshot smaller than the last one by more than 50 %
       "expected at most 50 % less. Send a complete file, raise maxShrink, or force it",
   });
   assert.equal(world.fluent.jobs.length, 1);
-  assert.deepEqual(await world.keys("inventory/incoming/"), [key]);
+  assert.deepEqual(await world.keys("inventory/held/"), [key.replace("incoming", "held")]);
   assert.equal((await world.ingest("stock-3.csv", csvOf(50))).job.status, "completed");
 });
 

@@ -14,7 +14,12 @@ interface Arrived {
   /** Whether another version took its place before it was archived. */
   replaced: boolean;
   removed: boolean;
+  /** Whether it was moved aside, because it was held or its job failed. */
+  aside: boolean;
 }
+
+/** Where files are moved to that were not delivered. */
+const ASIDE = ["inventory/held/", "inventory/errors/"];
 
 /** Watches a world while it runs, and says afterwards which promises were broken. */
 export class Observer {
@@ -30,8 +35,11 @@ export class Observer {
   };
 
   put(file: PlannedFile, key: string, etag: string, at: number): void {
-    for (const earlier of this.arrived) if (earlier.key === key && !earlier.removed) earlier.replaced = true;
-    this.arrived.push({ file, key, etag, at, replaced: false, removed: false });
+    for (const earlier of this.arrived) {
+      if (earlier.key === key && !earlier.removed && !earlier.aside) earlier.replaced = true;
+    }
+
+    this.arrived.push({ file, key, etag, at, replaced: false, removed: false, aside: false });
   }
 
   failedTrigger(error: unknown): void {
@@ -46,14 +54,26 @@ export class Observer {
   watch(world: SimulatedWorld): StoreWatch {
     return {
       beforeWrite: async (key) => {
-        if (!key.startsWith("inventory/archive/")) return;
+        if (!["inventory/archive/", ...ASIDE].some((prefix) => key.startsWith(prefix))) return;
+        if (key.endsWith(".error.json")) return;
         if (await world.memory.statFile(key)) this.#violation(`archive: '${key}' was overwritten`);
       },
       beforeDelete: async (key) => {
-        if (!key.startsWith("inventory/incoming/")) return;
-        const current = this.arrived.findLast((arrived) => arrived.key === key && !arrived.removed);
         const stored = await world.memory.statFile(key);
+        if (stored && ASIDE.some((prefix) => key.startsWith(prefix))) {
+          if (!(await isBelow(world, ["inventory/"], stored.etag, key))) {
+            this.#violation(`lost: '${key}' was removed`);
+          }
+        }
+        if (!key.startsWith("inventory/incoming/")) return;
+        const current = this.arrived.findLast((arrived) =>
+          arrived.key === key && !arrived.removed && !arrived.aside
+        );
         if (!current || !stored) return;
+        if (await isBelow(world, ASIDE, current.etag)) {
+          current.aside = true;
+          return;
+        }
         if (!(await archived(world, current.etag))) this.#violation(`archive: '${key}' was removed uncopied`);
         this.#checkAccepted(world, current.file);
         current.removed = true;
@@ -102,6 +122,9 @@ export class Observer {
         continue;
       }
       this.#checkJob(arrived, job);
+      if (!arrived.replaced && !(await isBelow(world, ["inventory/"], etag))) {
+        this.#violation(`lost: '${file.name}' is ${job.status} and nowhere in the bucket`);
+      }
       const delivered = job.status === "completed" || job.status === "completed_with_errors";
       if (delivered && !arrived.replaced && !(await archived(world, etag))) {
         this.#violation(`archive: '${file.name}' is ${job.status} and not in the archive`);
@@ -155,6 +178,7 @@ export class Observer {
         // Of a version that was replaced nothing more can be sent, and its successor may have been.
         if (!file.empty && !isStale(job) && !arrived.replaced) say("held: without a reason");
         if (arrived.removed) say("held: the source was removed");
+        if (!arrived.aside && !arrived.replaced) say("held: the file lies where it arrived");
         return;
       case "failed":
       case "cancelled":
@@ -209,9 +233,21 @@ function isStale(job: JobRecord): boolean {
   return job.status === "held" && (held?.code ?? "").includes("stale") && job.reopened > 0;
 }
 
-async function archived(world: SimulatedWorld, etag: string): Promise<boolean> {
-  for await (const object of world.memory.listObjects({ prefix: "inventory/archive/" })) {
-    if (object.etag === etag) return true;
+function archived(world: SimulatedWorld, etag: string): Promise<boolean> {
+  return isBelow(world, ["inventory/archive/"], etag);
+}
+
+/** Whether an object with this content lies below one of these prefixes, beside one that is looked past. */
+async function isBelow(
+  world: SimulatedWorld,
+  prefixes: readonly string[],
+  etag: string,
+  past?: string,
+): Promise<boolean> {
+  for (const prefix of prefixes) {
+    for await (const object of world.memory.listObjects({ prefix })) {
+      if (object.etag === etag && object.key !== past) return true;
+    }
   }
   return false;
 }
