@@ -10,3 +10,4 @@ export { backoffDelay, retry, type RetryOptions, type RetryPolicy } from "./retr
 export { type HttpRefusal, refusalOf } from "./refusals.ts";
 export { giveBack } from "./give_back.ts";
 export { glob, isGlob } from "./glob.ts";
+export { type NameTime, nameTime } from "./name_time.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ConfigError, isGlob } from "../base/mod.ts";
+import { ConfigError, isGlob, messageOf, nameTime } from "../base/mod.ts";
 
 /** A whole number, also when the platform hands it over as text. */
 const whole = (least: number, most: number) =>
@@ -41,6 +41,17 @@ const rejectLimit = () =>
 const timeOfDay = () =>
   z.string().trim().regex(/^(([01]\d|2[0-3]):[0-5]\d)?$/, "expected a time such as '06:30'");
 
+/** How names tell times, or nothing. */
+const namePattern = () =>
+  z.string().trim().superRefine((pattern, context) => {
+    try {
+      if (pattern !== "") nameTime(pattern);
+    } catch (error) {
+      const message = `expected a time such as '%Y%m%d-%H%M%S', but ${messageOf(error)}`;
+      context.addIssue({ code: "custom", message });
+    }
+  });
+
 /** A JSON object as text, or none; a platform may hand it over as an object, too. */
 const jsonObject = () =>
   z.union([z.record(z.string(), z.unknown()), z.string()]).transform((value, context) => {
@@ -81,6 +92,7 @@ export const settingsSchema = z.object({
   s3ReportPrefix: prefix().default("inventory/reports/"),
   s3WorkPrefix: prefix().default("inventory/work/"),
   filePattern: text().refine(isGlob, "expected at most 64 alternatives").default("*.{csv,csv.gz,csv.zip}"),
+  fileTime: namePattern().default(""),
   maxFilesPerRun: whole(0, 100_000).default(0),
   notYetSuffixes: z.string().default(".tmp,.part,.partial,.filepart,.uploading,.crdownload"),
   minFileAgeSeconds: decimal(0, 86_400).default(0),

@@ -33,9 +33,9 @@ export async function archive(work: Work): Promise<StepOutcome> {
 async function noteSnapshot(work: Work): Promise<void> {
   const { request, run, state } = work;
   if (run.isSnapshot === false) return;
-  const { key, lastModified } = request.file;
+  const { key, lastModified, time } = request.file;
   const rows = run.rows.sendable;
-  await state.history.noteSnapshot(request.feed, { jobId: request.jobId, key, lastModified, rows });
+  await state.history.noteSnapshot(request.feed, { jobId: request.jobId, key, lastModified, time, rows });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ConnectorError, glob } from "../base/mod.ts";
+import { ConnectorError, glob, nameTime } from "../base/mod.ts";
 import type { Trigger } from "../jobs/mod.ts";
 import type { FileMetadata } from "../s3/mod.ts";
 import { comesBefore, type IngestFile, type LedgerEntry } from "../state/mod.ts";
@@ -111,7 +111,7 @@ async function findFiles(
     const aside = await state.aside.find(bucket, options.key);
     const isMoved = aside !== undefined && aside.file.key !== options.key;
     const file = isMoved ? undefined : await ports.store.statFile(options.key, signal);
-    if (file) return [{ file: toIngestFile(bucket, file), isNamed: true }];
+    if (file) return [{ file: toIngestFile(bucket, file, settings), isNamed: true }];
     if (aside && await locate(ports.store, aside.file, [aside.at], ports.signal)) {
       return [{ file: aside.file, at: aside.at, isNamed: true }];
     }
@@ -133,7 +133,7 @@ async function findFiles(
     if (file.key.endsWith("/") || isMarker || isUnfinishedName(file.name, settings)) continue;
     if (matches(file.name) && owned(file.key)) found.push(file);
   }
-  return found.map((file) => toIngestFile(bucket, file))
+  return found.map((file) => toIngestFile(bucket, file, settings))
     .sort((a, b) => comesBefore(a, b) ? -1 : comesBefore(b, a) ? 1 : 0)
     .map((file) => ({ file, isNamed: false }));
 }
@@ -235,12 +235,14 @@ async function createJob(state: IngestState, request: IngestRequest): Promise<vo
   });
 }
 
-function toIngestFile(bucket: string, file: FileMetadata): IngestFile {
+function toIngestFile(bucket: string, file: FileMetadata, { fileTime }: Settings): IngestFile {
+  const time = fileTime === "" ? undefined : nameTime(fileTime).timeOf(file.name);
   return {
     bucket,
     key: file.key,
     etag: file.etag,
     size: file.size,
     lastModified: file.lastModified.toISOString(),
+    ...(time === undefined ? {} : { time }),
   };
 }

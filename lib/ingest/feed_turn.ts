@@ -64,7 +64,7 @@ async function takeTurn(work: Work): Promise<Turn> {
     if (late) return late;
     if (!(await acquired.claim.renew())) return { kind: "wait", afterMs: 1_000 };
     await state.feeds.begin(feed, jobId, file);
-    await state.history.noteBegun(feed, { jobId, key: file.key, lastModified: file.lastModified });
+    await state.history.noteBegun(feed, { jobId, ...file });
     return { kind: "now" };
   } finally {
     await acquired.claim.release();

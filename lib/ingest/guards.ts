@@ -1,7 +1,7 @@
 import { glob } from "../base/mod.ts";
 import type { Settings } from "../config/mod.ts";
 import { isRejectsCsv } from "../report/mod.ts";
-import { comesBefore, type FeedRecord, type IngestFile } from "../state/mod.ts";
+import { comesBefore, type FeedRecord, type IngestFile, timeOf } from "../state/mod.ts";
 import type { HeldBecause } from "./manifest.ts";
 
 /** The settings that are the feed's policy. */
@@ -12,7 +12,7 @@ export type Policy = Pick<
 
 /** What the guards look at. */
 export interface GuardedFile {
-  readonly file: Pick<IngestFile, "key" | "lastModified">;
+  readonly file: Pick<IngestFile, "key" | "lastModified" | "time">;
   readonly header: readonly string[];
   readonly unknownColumns: readonly string[];
   readonly rows: { readonly read: number; readonly sendable: number; readonly rejected: number };
@@ -67,13 +67,15 @@ export function guardAgainstFeed(
   policy: Policy,
   { newest, snapshot }: FeedRecord,
 ): HeldBecause | undefined {
-  const { key, lastModified } = file.file;
+  const { key } = file.file;
   if (isDelta(key, policy)) return undefined;
   if (policy.staleGuard === "on" && newest && comesBefore(file.file, newest)) {
     return {
       code: "file-stale",
       message:
-        `The file is of ${lastModified}, older than '${newest.key}' of ${newest.lastModified}, which was sent ` +
+        `The file is of ${timeOf(file.file)}, older than '${newest.key}' of ${
+          timeOf(newest)
+        }, which was sent ` +
         "before it. Send a newer one, or force it",
       forcible: true,
     };

@@ -197,7 +197,7 @@ async function manifestOf(work: Work, { file, tally, hash }: Inspection): Promis
     rows,
     rejectParts: tally.rejects.parts,
     superseded: tally.firstSuperseded(),
-    warnings: warningsOf(guarded, settings),
+    warnings: [...warningsOf(guarded, settings), ...timeWarning(work)],
     ...(heldBecause ? { heldBecause } : {}),
     batchSize,
     ...(partitions ? { journalWindow: partitions.window } : {}),
@@ -208,6 +208,15 @@ async function manifestOf(work: Work, { file, tally, hash }: Inspection): Promis
 /** How the file's batches are divided, if several runs are to deliver it and can be started. */
 function partitionsOf({ ports, settings }: Work, bytes: number, batches: number): PartitionPlan | undefined {
   return ports.startPartition && planPartitions({ bytes, batches }, settings);
+}
+
+/** Said of a file whose name doesn't tell its time, although its feed says how names do. */
+function timeWarning({ request: { file, as }, settings: { fileTime } }: Work): string[] {
+  if (fileTime === "" || file.time !== undefined || as !== undefined) return [];
+  const name = file.key.slice(file.key.lastIndexOf("/") + 1);
+  return [
+    `The name '${name}' has no time as fileTime ('${fileTime}') says: the file goes by when it arrived`,
+  ];
 }
 
 async function heldManifest(work: Work, { manifest, problem }: NoRows): Promise<Manifest> {

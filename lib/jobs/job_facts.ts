@@ -28,6 +28,7 @@ export const jobFactsSchema = z.object({
     size: count,
     etag: z.string().default(""),
     lastModified: z.string().optional(),
+    time: z.string().optional(),
     sha256: z.string().nullable().default(null),
   }).optional(),
   feed: z.string().optional(),

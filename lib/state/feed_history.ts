@@ -3,7 +3,12 @@ import { comesBefore } from "./feed_queue.ts";
 import type { KVStore } from "./kv.ts";
 import { readRecord } from "./record.ts";
 
-const fileSchema = z.object({ jobId: z.string(), key: z.string(), lastModified: z.string() });
+const fileSchema = z.object({
+  jobId: z.string(),
+  key: z.string(),
+  lastModified: z.string(),
+  time: z.string().optional(),
+});
 
 /** What is remembered of a feed's files beyond their jobs. */
 const historySchema = z.object({
@@ -21,6 +26,8 @@ export interface FeedFile {
   readonly key: string;
   /** ISO 8601. */
   readonly lastModified: string;
+  /** ISO 8601: the time in its name. */
+  readonly time?: string | undefined;
 }
 
 /**
@@ -55,6 +62,6 @@ export class FeedHistory {
   }
 }
 
-function picked({ jobId, key, lastModified }: FeedFile): FeedFile {
-  return { jobId, key, lastModified };
+function picked({ jobId, key, lastModified, time }: FeedFile) {
+  return { jobId, key, lastModified, ...(time === undefined ? {} : { time }) };
 }

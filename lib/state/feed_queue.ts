@@ -7,6 +7,8 @@ const placeSchema = z.object({
   v: z.literal(1),
   /** ISO 8601: older files go first. */
   lastModified: z.string(),
+  /** ISO 8601: the time in the file's name counts instead. */
+  time: z.string().optional(),
   key: z.string(),
   delivering: z.boolean(),
   /** Milliseconds since the epoch: a place not renewed until then may be one nobody will ever give up. */
@@ -27,6 +29,8 @@ export interface Place extends StoredPlace {
 export interface Ordered {
   /** ISO 8601. */
   readonly lastModified: string;
+  /** ISO 8601: the time in the file's name, which counts instead. */
+  readonly time?: string | undefined;
   readonly key: string;
 }
 
@@ -53,8 +57,7 @@ export class FeedQueue {
     const place = await readRecord(this.#kv, ["feeds", feed, jobId], placeSchema);
     const own = place?.left ? undefined : place;
     await this.#write(feed, jobId, {
-      lastModified: file.lastModified,
-      key: file.key,
+      ...ordered(file),
       delivering: own?.delivering ?? false,
       since: own?.since || this.#clock.now(),
       left: false,
@@ -88,8 +91,7 @@ export class FeedQueue {
   async begin(feed: string, jobId: string, file: Ordered): Promise<void> {
     const place = await readRecord(this.#kv, ["feeds", feed, jobId], placeSchema);
     await this.#write(feed, jobId, {
-      lastModified: file.lastModified,
-      key: file.key,
+      ...ordered(file),
       delivering: true,
       since: place?.since || this.#clock.now(),
       left: false,
@@ -114,7 +116,16 @@ export class FeedQueue {
   }
 }
 
+/** When a file is from: the time in its name, or when it arrived. */
+export function timeOf({ time, lastModified }: Pick<Ordered, "time" | "lastModified">): string {
+  return time ?? lastModified;
+}
+
+function ordered({ lastModified, time, key }: Ordered): Ordered {
+  return { lastModified, key, ...(time === undefined ? {} : { time }) };
+}
+
 /** Whether file `a` of a feed goes before file `b`: the older one, and of two equally old ones the first by name. */
 export function comesBefore(a: Ordered, b: Ordered): boolean {
-  return a.lastModified < b.lastModified || (a.lastModified === b.lastModified && a.key < b.key);
+  return timeOf(a) < timeOf(b) || (timeOf(a) === timeOf(b) && a.key < b.key);
 }

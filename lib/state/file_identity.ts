@@ -11,6 +11,8 @@ export const ingestFileSchema = z.object({
   size: z.number().int().nonnegative(),
   /** ISO 8601. */
   lastModified: z.string(),
+  /** ISO 8601: the time in its name, where its feed says how names tell it. */
+  time: z.string().optional(),
 });
 export type IngestFile = z.output<typeof ingestFileSchema>;
 

@@ -13,5 +13,5 @@ export { type FileAside, type FileCopy, fileCopySchema, FilesAside } from "./fil
 export { type LedgerEntry, StateService } from "./state_service.ts";
 export { type Acquired, Claim, Claims, type ClaimTimes, type Owner } from "./claims.ts";
 export { type Fence, type FenceHolder, ObjectFence } from "./fence.ts";
-export { comesBefore, FeedQueue, type Ordered, type Place } from "./feed_queue.ts";
+export { comesBefore, FeedQueue, type Ordered, type Place, timeOf } from "./feed_queue.ts";
 export { type FeedFile, FeedHistory, type FeedRecord } from "./feed_history.ts";

@@ -52,6 +52,8 @@ for (
     ["s3ArchivePrefix", "inventory/incoming/done/"],
     ["fluentPreprocessing", "perhaps"],
     ["rejectLimit", "five"],
+    ["fileTime", "%H%M"],
+    ["heldFiles", "delete"],
   ] as const
 ) {
   Deno.test(`a wrong ${name} (${value}) is refused by name`, () => {
