@@ -9,7 +9,7 @@ import {
 } from "../lib/ingest/mod.ts";
 import { JobTracker } from "../lib/jobs/mod.ts";
 import { noticeDiscovery, noticeNoDiscovery } from "./_alerts.ts";
-import { INGEST_FILE, MAX_ATTEMPTS } from "./_durable.ts";
+import { startIngest } from "./_start.ts";
 import { type Parts, stateOf, wire } from "./_wiring.ts";
 
 /**
@@ -51,9 +51,7 @@ async function discoverIn(
 ): Promise<FeedsDiscovery> {
   const discovery = await discoverFeeds(options, parts.feeds, {
     of: (feed) => parts.of(feed),
-    start: async (request) => {
-      await ctx.start(INGEST_FILE, { data: request, maxAttempts: MAX_ATTEMPTS });
-    },
+    start: (request) => startIngest(ctx, request),
   });
   await noticeDiscovery(ctx, options, parts.feeds, discovery);
   ctx.log.info("discovery done", { files: discovery.files.length, complete: discovery.complete });

@@ -1,9 +1,10 @@
 import { http, workflow } from "@versori/run";
 import { ConnectorError } from "../lib/base/mod.ts";
-import { ingestRequestSchema, observedSlice } from "../lib/ingest/mod.ts";
+import { ingestRequestSchema, observedSlice, takeSuccessor } from "../lib/ingest/mod.ts";
 import { openTelemetry } from "../lib/telemetry/mod.ts";
 import { noticeJobEnd } from "./_alerts.ts";
 import { INGEST_FILE, TTL_SECONDS } from "./_durable.ts";
+import { startIngest } from "./_start.ts";
 import { FLUENT, wire } from "./_wiring.ts";
 
 /** Files worked on at once by one process. */
@@ -24,6 +25,9 @@ export const ingestFile = workflow(INGEST_FILE, { ttl: TTL_SECONDS, limit: LIMIT
     const { settings, ports, state } = parts.of(request.feed);
     const owner = { run: message.id, attempt: message.attempt };
     const outcome = await observedSlice(request, owner, settings, ports, state, openTelemetry());
+    if (outcome.replaced) {
+      await takeSuccessor(request, settings, ports, state, (next) => startIngest(ctx, next));
+    }
     if (outcome.kind === "finished") await noticeJobEnd(ctx, request.jobId, settings, state);
     if ("afterMs" in outcome) {
       const seconds = Math.max(0, Math.ceil(outcome.afterMs) / 1_000);

@@ -16,6 +16,8 @@ export interface DiscoverOptions {
   readonly file?: IngestFile | undefined;
   /** Where that is, when it has been moved from where it arrived. */
   readonly at?: IngestRequest["at"];
+  /** Whether a file that is asked for by its key is left to a later look, too, while it may not be whole. */
+  readonly onlyWhole?: boolean | undefined;
   /** Overrides `s3Prefix`. */
   readonly prefix?: string | undefined;
   /** Overrides `filePattern`: a glob on the file's name. */
@@ -79,7 +81,7 @@ export async function discover(
   for (const waiting of found) {
     if ((maxFiles > 0 && begun >= maxFiles) || ports.clock.now() >= endsAt) return { files, complete: false };
     const { file, at, isNamed } = waiting;
-    if (!isNamed && await isArriving(file, settings, ports)) {
+    if ((!isNamed || options.onlyWhole) && await isArriving(file, settings, ports)) {
       files.push({ key: file.key, jobId: "", decision: "arriving" });
       continue;
     }
@@ -210,6 +212,9 @@ async function judge(
     case "unfinished":
     case "failed":
       return { kind: "resume" };
+    case "replaced":
+      // What was sent of it has been written over since: it is sent anew.
+      return { kind: "new" };
     case "held":
       return forced ? { kind: "resume" } : { kind: "leave", decision: "held" };
     case "completed":

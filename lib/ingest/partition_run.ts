@@ -216,10 +216,11 @@ function placeOf(
   return { ...run, fluentJobs: file.fluentJobs, fluentJobClosed: false, places: file.places };
 }
 
-/** Whether a start of the partitions is over: there was a later one, or the file has been delivered. */
-function isVoid({ partitions, step }: RunRecord, generation: number): boolean {
+/** Whether a start of the partitions is over: there was a later one, or the file has been delivered or replaced. */
+function isVoid({ partitions, step, replacedAt }: RunRecord, generation: number): boolean {
   const latest = partitions?.started?.generation ?? 0;
   if (latest !== generation) return latest > generation;
+  if (replacedAt !== undefined) return true;
   return step === "confirm" || step === "report" || step === "archive" || step === "done";
 }
 

@@ -21,6 +21,7 @@ import { locate } from "./location.ts";
 import { manifestKey } from "./manifest.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import { forgetPartitions } from "./partitions.ts";
+import { isReplaced, untilProcessed } from "./replaced.ts";
 import { finalMessage, finalStatus, report } from "./report.ts";
 import type { IngestRequest } from "./request.ts";
 import { newRun, readRun, type RunRecord, type Step } from "./run_record.ts";
@@ -30,6 +31,13 @@ import { ClaimLost, type StepOutcome, Work } from "./work.ts";
 
 /** How a slice ended. */
 export type SliceOutcome =
+  & {
+    /** Whether another version has taken the file's place: it is to be taken now, see `takeSuccessor`. */
+    readonly replaced?: boolean;
+  }
+  & SliceEnd;
+
+type SliceEnd =
   /** The job is over, or was before. */
   | { readonly kind: "finished"; readonly status: JobStatus }
   /** Call again after this many milliseconds. */
@@ -107,7 +115,9 @@ export async function runSlice(
   });
   if (isTerminal(job.status)) {
     await claim.release();
-    return { kind: "finished", status: job.status };
+    // Whoever ended it may not have come to start the version that replaced its file.
+    const replaced = job.status === "cancelled" && (await readRun(ports.kv, jobId))?.replacedAt !== undefined;
+    return { kind: "finished", status: job.status, ...(replaced ? { replaced } : {}) };
   }
   const work = new Work({
     request,
@@ -126,6 +136,7 @@ export async function runSlice(
       ...(claim.disturbed ? { disturbedAt: now } : {}),
     });
     if (work.run.failure) return await endFailed(work, failureOf(work.run.failure));
+    if (work.run.replacedAt !== undefined) return await endReplaced(work);
     await work.checkCancelled();
     if (!request.dryRun) await state.feeds.enter(request.feed, jobId, request.file);
     const outcome = await steps(work);
@@ -266,7 +277,7 @@ async function clearAway({ ports, state }: Work): Promise<void> {
 }
 
 /** Writes where the file stands and lets the feed's next file pass. A dry run has no place in the ledger. */
-async function leave(work: Work, status: JobStatus | "unfinished"): Promise<void> {
+async function leave(work: Work, status: JobStatus | "unfinished" | "replaced"): Promise<void> {
   const { state, request } = work;
   if (request.dryRun) return;
   if (status === "queued" || status === "processing") return;
@@ -297,12 +308,46 @@ async function afterCancel(work: Work, { by }: JobCancelled): Promise<SliceOutco
   return { kind: "finished", status: "cancelled" };
 }
 
+/**
+ * Ends a job whose file was replaced before it was delivered, once what was sent of it has been processed. The version
+ * that took its place has a job of its own, which may start at once.
+ */
+async function endReplaced(work: Work): Promise<SliceOutcome> {
+  const { ports, state, request } = work;
+  const { sent, total } = work.run.batches;
+  const afterMs = await untilProcessed(work);
+  if (afterMs > 0) {
+    const message =
+      "Another version has taken the file's place; waiting until Fluent has processed what was sent";
+    await work.showProgress({ stage: "deliver", message }, true);
+    await state.feeds.enter(request.feed, request.jobId, request.file);
+    await work.claim.handOver();
+    return { kind: "again", afterMs, replaced: true };
+  }
+  await forgetPartitions(work);
+  await leave(work, "replaced");
+  const message =
+    `Another version of '${request.file.key}' took its place before it was delivered, and is ingested ` +
+    `instead; ${sent === 0 ? "nothing" : `${sent} of ${total} batches`} of this one ${
+      sent > 1 ? "were" : "was"
+    } sent`;
+  await state.tracker.markCompleted(request.jobId, work.facts(), { status: "cancelled", message });
+  await forgetCancel(ports.kv, request.jobId);
+  await work.claim.release();
+  return { kind: "finished", status: "cancelled", replaced: true };
+}
+
 /** Decides what a failure means: somebody else's job, a pause, or the end. */
 async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
   const { ports, request } = work;
   if (error instanceof ClaimLost) return { kind: "not-ours", afterMs: LOOK_AGAIN_MS };
   if (error instanceof JobCancelled) return await afterCancel(work, error);
   if (ports.signal?.aborted) throw error;
+  if (await isReplaced(work, error)) {
+    ports.log.warn("file replaced before it was delivered", { jobId: request.jobId, key: request.file.key });
+    await work.save({ replacedAt: new Date(ports.clock.now()).toISOString() });
+    return await endReplaced(work);
+  }
   const now = ports.clock.now();
   const since = Date.parse(work.run.stalledSince ?? "") || now;
   const patienceMs = work.settings.stallTimeoutMinutes * 60_000;

@@ -88,6 +88,8 @@ export const runRecordSchema = z.object({
   places: z.array(placeAsideSchema).optional(),
   /** Where it is being moved to. */
   moving: z.string().optional(),
+  /** ISO 8601: when another version was found in the file's place, which ends the job. */
+  replacedAt: z.string().optional(),
   /** Why the job is being ended as failed: what is left is to move the file and to say so. */
   failure: z.object({
     message: z.string(),

@@ -13,7 +13,6 @@ const HELD: Readonly<Record<string, string>> = {
 const FAILED: Readonly<Record<string, string>> = {
   "config-invalid":
     "Correct the activation variable or connection the message names; the next trigger takes the file up again.",
-  "file-changed": "The file was replaced while it was being read; the next trigger takes the new one.",
   "books-unbalanced":
     "Don't rely on this job's counts; replay the file, and report the job if it happens again.",
   "fluent-unauthorised":

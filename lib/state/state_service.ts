@@ -10,8 +10,8 @@ const ledgerEntrySchema = z.object({
   key: z.string(),
   jobId: z.string(),
   /**
-   * `active`: a run was started for it. `unfinished`: its run stopped at a deadline and may be resumed. The others are
-   * the job's own end.
+   * `active`: a run was started for it. `unfinished`: its run stopped at a deadline and may be resumed. `replaced`: another
+   * version took its place before it was delivered. The others are the job's own end.
    */
   status: z.enum([
     "active",
@@ -21,6 +21,7 @@ const ledgerEntrySchema = z.object({
     "failed",
     "held",
     "cancelled",
+    "replaced",
   ]),
   /** How many jobs this file has had: 1, and one more for every forced replay. */
   jobs: z.number().int().positive(),

@@ -11,6 +11,7 @@ import {
   ingestState,
   runSlice,
   type SliceOutcome,
+  takeSuccessor,
 } from "../../lib/ingest/mod.ts";
 import type { JobRecord } from "../../lib/jobs/mod.ts";
 import { readMappingFile } from "../../lib/mapping/mod.ts";
@@ -71,11 +72,13 @@ export class World {
       this.settings,
       this.ports,
       this.state,
-      (request) => {
-        this.started.push({ id: `run-${++this.#runs}`, request, attempt: 0 });
-        return Promise.resolve();
-      },
+      (request) => this.#start(request),
     );
+  }
+
+  #start(request: IngestRequest): Promise<void> {
+    this.started.push({ id: `run-${++this.#runs}`, request, attempt: 0 });
+    return Promise.resolve();
   }
 
   /** One delivery of a run. */
@@ -98,6 +101,9 @@ export class World {
       const run = this.started.shift()!;
       const outcome = await this.slice(run);
       delivered();
+      if (outcome.replaced) {
+        await takeSuccessor(run.request, this.settings, this.ports, this.state, (next) => this.#start(next));
+      }
       if (outcome.kind === "again") {
         this.started.push(run);
         this.clock.advance(outcome.afterMs);

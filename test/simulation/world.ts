@@ -8,6 +8,7 @@ import {
   runPartition,
   runSlice,
   type SliceOutcome,
+  takeSuccessor,
 } from "../../lib/ingest/mod.ts";
 import { loadMapping, type MappingFile, readMappingFile } from "../../lib/mapping/mod.ts";
 import { VersoriKVAdapter } from "../../lib/state/mod.ts";
@@ -195,7 +196,17 @@ export class SimulatedWorld {
       const ports = this.ports(process);
       try {
         const owner = { run: message.id, attempt };
-        const outcome = await this.#slice(message.assignment, owner, ports);
+        const { assignment } = message;
+        const outcome = await this.#slice(assignment, owner, ports);
+        if ("replaced" in outcome && outcome.replaced && assignment.kind === "file") {
+          await takeSuccessor(
+            assignment.request,
+            this.settings,
+            ports,
+            ingestState(ports, this.settings),
+            (request) => this.#start(process, { kind: "file", request }),
+          );
+        }
         if ("afterMs" in outcome) {
           await change("reschedule", () => this.queue.reschedule(message, outcome.afterMs));
         } else {
