@@ -161,7 +161,8 @@ const discovered = z.object({
   feed: z.string().optional(),
   key: z.string(),
   jobId: z.string(),
-  decision: z.enum(["started", "resumed", "running", "ingested", "held"]),
+  decision: z.enum(["started", "resumed", "running", "ingested", "held", "arriving"]),
+  because: z.string().describe("Of what is arriving: what it waits for.").optional(),
 });
 
 export const inventoryAdhocAnswer = z.object({ files: z.array(discovered), complete: z.boolean() });

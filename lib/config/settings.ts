@@ -96,6 +96,8 @@ export const settingsSchema = z.object({
   maxFilesPerRun: whole(0, 100_000).default(0),
   notYetSuffixes: z.string().default(".tmp,.part,.partial,.filepart,.uploading,.crdownload"),
   minFileAgeSeconds: decimal(0, 86_400).default(0),
+  stableSeconds: decimal(0, 86_400).default(0),
+  uploadManifest: z.string().trim().refine(isGlob, "expected at most 64 alternatives").default(""),
   doneMarkerSuffix: z.string().trim().default(""),
   feed: text().default("inventory"),
   mapping: text().default("inventory"),

@@ -1,11 +1,9 @@
-import { ConnectorError, glob, nameTime } from "../base/mod.ts";
 import type { Trigger } from "../jobs/mod.ts";
-import type { FileMetadata } from "../s3/mod.ts";
-import { comesBefore, type IngestFile, type LedgerEntry } from "../state/mod.ts";
-import { isArriving, isUnfinishedName } from "./arrival.ts";
-import { locate } from "./location.ts";
+import type { IngestFile, LedgerEntry } from "../state/mod.ts";
+import { type Arrival, arrivalOf } from "./arrival.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import { type IngestRequest, jobIdOf } from "./request.ts";
+import { findFiles, type Waiting } from "./waiting_files.ts";
 
 /** What to look for, and how to treat it. */
 export interface DiscoverOptions {
@@ -16,6 +14,8 @@ export interface DiscoverOptions {
   readonly file?: IngestFile | undefined;
   /** Where that is, when it has been moved from where it arrived. */
   readonly at?: IngestRequest["at"];
+  /** What its sender says of the file, to be held against it once it is read. */
+  readonly expected?: IngestRequest["expected"];
   /** Whether a file that is asked for by its key is left to a later look, too, while it may not be whole. */
   readonly onlyWhole?: boolean | undefined;
   /** Overrides `s3Prefix`. */
@@ -48,6 +48,8 @@ export interface Discovered {
    * not be whole yet, and is left to a later look.
    */
   readonly decision: "started" | "resumed" | "running" | "ingested" | "held" | "arriving";
+  /** Of what is `arriving`: what it waits for. */
+  readonly because?: string;
 }
 
 export interface Discovery {
@@ -75,73 +77,36 @@ export async function discover(
 ): Promise<Discovery> {
   const endsAt = ports.clock.now() + (options.budgetMs ?? BUDGET_MS);
   const maxFiles = options.maxFiles ?? settings.maxFilesPerRun;
-  const found = await findFiles(options, settings, ports, state);
+  const { files: found, manifests } = await findFiles(options, settings, ports, state);
+  const look = async ({ file, at, isNamed }: Waiting): Promise<Discovered> => {
+    const entry = options.dryRun ? undefined : await state.ledger.getFile(file);
+    // What has a job was whole when it was taken, and is the same still.
+    const arrival: Arrival = entry || (isNamed && !options.onlyWhole)
+      ? { kind: "whole" }
+      : await arrivalOf(file, settings, ports, state, manifests);
+    if (arrival.kind === "arriving") {
+      return { key: file.key, jobId: "", decision: "arriving", because: arrival.because };
+    }
+    const { expected } = arrival;
+    const wanted = { ...options, ...(at ? { at } : {}), ...(expected ? { expected } : {}) };
+    const discovered = await decide(file, entry, wanted, settings, ports, state, start);
+    if (settings.stableSeconds > 0) await state.sightings.forget(file);
+    return discovered;
+  };
   const files: Discovered[] = [];
   let begun = 0;
   for (const waiting of found) {
     if ((maxFiles > 0 && begun >= maxFiles) || ports.clock.now() >= endsAt) return { files, complete: false };
-    const { file, at, isNamed } = waiting;
-    if ((!isNamed || options.onlyWhole) && await isArriving(file, settings, ports)) {
-      files.push({ key: file.key, jobId: "", decision: "arriving" });
-      continue;
-    }
-    const discovered = await decide(file, at ? { ...options, at } : options, settings, ports, state, start);
+    const discovered = await look(waiting);
     if (discovered.decision === "started" || discovered.decision === "resumed") begun++;
     files.push(discovered);
   }
   return { files, complete: true };
 }
 
-/** A file that waits to be taken. */
-interface Waiting {
-  readonly file: IngestFile;
-  readonly at?: IngestRequest["at"];
-  /** Whether somebody asked for exactly this one. */
-  readonly isNamed: boolean;
-}
-
-async function findFiles(
-  options: DiscoverOptions,
-  settings: Settings,
-  ports: IngestPorts,
-  state: IngestState,
-): Promise<readonly Waiting[]> {
-  const signal = ports.signal ? { signal: ports.signal } : {};
-  const { bucket } = ports.store;
-  if (options.file) return [{ file: options.file, at: options.at, isNamed: true }];
-  if (options.key !== undefined) {
-    const aside = await state.aside.find(bucket, options.key);
-    const isMoved = aside !== undefined && aside.file.key !== options.key;
-    const file = isMoved ? undefined : await ports.store.statFile(options.key, signal);
-    if (file) return [{ file: toIngestFile(bucket, file, settings), isNamed: true }];
-    if (aside && await locate(ports.store, aside.file, [aside.at], ports.signal)) {
-      return [{ file: aside.file, at: aside.at, isNamed: true }];
-    }
-    throw new ConnectorError(
-      `Cannot ingest 's3://${ports.store.bucket}/${options.key}': there is no such object`,
-      {
-        code: "file-not-found",
-        retry: "never",
-      },
-    );
-  }
-  const matches = glob(options.pattern ?? settings.filePattern);
-  const owned = options.owned ?? (() => true);
-  const found: FileMetadata[] = [];
-  for await (
-    const file of ports.store.listObjects({ prefix: options.prefix ?? settings.s3Prefix, ...signal })
-  ) {
-    const isMarker = settings.doneMarkerSuffix !== "" && file.name.endsWith(settings.doneMarkerSuffix);
-    if (file.key.endsWith("/") || isMarker || isUnfinishedName(file.name, settings)) continue;
-    if (matches(file.name) && owned(file.key)) found.push(file);
-  }
-  return found.map((file) => toIngestFile(bucket, file, settings))
-    .sort((a, b) => comesBefore(a, b) ? -1 : comesBefore(b, a) ? 1 : 0)
-    .map((file) => ({ file, isNamed: false }));
-}
-
 async function decide(
   file: IngestFile,
+  entry: LedgerEntry | undefined,
   options: DiscoverOptions,
   settings: Settings,
   ports: IngestPorts,
@@ -157,6 +122,7 @@ async function decide(
     triggeredBy,
     dryRun,
     ...(options.at ? { at: options.at } : {}),
+    ...(options.expected ? { expected: options.expected } : {}),
     ...(force ? { force } : {}),
     ...(options.reference === undefined ? {} : { reference: options.reference }),
     ...(options.parent ? { parent: options.parent } : {}),
@@ -168,7 +134,6 @@ async function decide(
     await start(request(jobId, true));
     return { key: file.key, jobId, decision: "started" };
   }
-  const entry = await state.ledger.getFile(file);
   const verdict = await judge(entry, ports, state, {
     forced: force !== undefined,
     made: options.as !== undefined,
@@ -238,16 +203,4 @@ async function createJob(state: IngestState, request: IngestRequest): Promise<vo
       dryRun: request.dryRun,
     },
   });
-}
-
-function toIngestFile(bucket: string, file: FileMetadata, { fileTime }: Settings): IngestFile {
-  const time = fileTime === "" ? undefined : nameTime(fileTime).timeOf(file.name);
-  return {
-    bucket,
-    key: file.key,
-    etag: file.etag,
-    size: file.size,
-    lastModified: file.lastModified.toISOString(),
-    ...(time === undefined ? {} : { time }),
-  };
 }

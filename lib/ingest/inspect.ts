@@ -8,6 +8,7 @@ import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { FileHash } from "./file_hash.ts";
 import { guard, isSnapshot, warningsOf } from "./guards.ts";
 import { openFluentJobAhead } from "./fluent_jobs.ts";
+import { otherContent } from "./checksum.ts";
 import { hashWhole, type NoRows, openInspected } from "./inspect_open.ts";
 import { emptyManifest, type InspectedFile } from "./inspected_file.ts";
 import { type Manifest, type ManifestBatch, writeManifest } from "./manifest.ts";
@@ -189,11 +190,13 @@ async function manifestOf(work: Work, { file, tally, hash }: Inspection): Promis
   );
   const partitions = partitionsOf(work, file.source.size, batches.length);
   const guarded = { file: request.file, header: file.header, unknownColumns, rows };
-  const heldBecause = guard(guarded, settings, await state.history.get(request.feed));
+  const sha256 = typeof hash === "string" ? hash : hash.digest();
+  const heldBecause = await otherContent(work, sha256) ??
+    guard(guarded, settings, await state.history.get(request.feed));
   return {
     ...emptyManifest(work, file.mapping, file.source),
     ...known,
-    sha256: typeof hash === "string" ? hash : hash.digest(),
+    sha256,
     rows,
     rejectParts: tally.rejects.parts,
     superseded: tally.firstSuperseded(),
@@ -222,9 +225,10 @@ function timeWarning({ request: { file, as }, settings: { fileTime } }: Work): s
 async function heldManifest(work: Work, { manifest, problem }: NoRows): Promise<Manifest> {
   const { request, settings } = work;
   const { header, rows } = manifest;
-  const heldBecause = problem ??
+  const sha256 = await hashWhole(work);
+  const heldBecause = problem ?? await otherContent(work, sha256) ??
     guard({ file: request.file, header, unknownColumns: [], rows }, settings, { v: 1 });
-  return { ...manifest, sha256: await hashWhole(work), ...(heldBecause ? { heldBecause } : {}) };
+  return { ...manifest, sha256, ...(heldBecause ? { heldBecause } : {}) };
 }
 
 async function finish(work: Work, manifest: Manifest): Promise<StepOutcome> {

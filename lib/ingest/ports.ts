@@ -5,7 +5,15 @@ import type { JobTracker } from "../jobs/mod.ts";
 import type { CustomResolvers, MappingFile } from "../mapping/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
 import type { Turns } from "./prefetch.ts";
-import type { Claims, FeedHistory, FeedQueue, FilesAside, KVStore, StateService } from "../state/mod.ts";
+import type {
+  Claims,
+  FeedHistory,
+  FeedQueue,
+  FilesAside,
+  KVStore,
+  Sightings,
+  StateService,
+} from "../state/mod.ts";
 import type { PartitionRequest } from "./partition_record.ts";
 import type { Step } from "./run_record.ts";
 
@@ -60,6 +68,7 @@ export interface IngestState {
   readonly feeds: FeedQueue;
   readonly history: FeedHistory;
   readonly aside: FilesAside;
+  readonly sightings: Sightings;
 }
 
 export type { Settings };

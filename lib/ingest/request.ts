@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { placeAsideSchema } from "./location.ts";
 import { RELATIONS, TRIGGERS } from "../jobs/mod.ts";
+import { expectedSchema } from "./upload_manifest.ts";
 import { fileId, ingestFileSchema } from "../state/mod.ts";
 
 /** What a durable run is started with: everything that doesn't change while it works. */
@@ -11,6 +12,8 @@ export const ingestRequestSchema = z.object({
   file: ingestFileSchema,
   /** Where the file lies, when it has been moved from where it arrived. */
   at: placeAsideSchema.optional(),
+  /** What the sender's manifest says of the file's content. */
+  expected: expectedSchema.optional(),
   triggeredBy: z.enum(TRIGGERS),
   /** Inspect only: nothing is sent, nothing archived. */
   dryRun: z.boolean().default(false),

@@ -8,6 +8,7 @@ import {
   FilesAside,
   ObjectFence,
   type Owner,
+  Sightings,
   StateService,
 } from "../state/mod.ts";
 import { errorFields } from "../telemetry/mod.ts";
@@ -80,6 +81,7 @@ export function ingestState(ports: IngestPorts, settings: Settings, claimTimes?:
     feeds: new FeedQueue(ports.kv, ports.clock),
     history: new FeedHistory(ports.kv),
     aside: new FilesAside(ports.kv),
+    sightings: new Sightings(ports.kv, ports.clock),
   };
 }
 

@@ -10,6 +10,7 @@ export { decodeSegment, encodeSegment, MAX_VALUE_CHARS, VersoriKVAdapter } from 
 export { parseRecord, readRecord } from "./record.ts";
 export { fileId, type IngestFile, ingestFileSchema } from "./file_identity.ts";
 export { type FileAside, type FileCopy, fileCopySchema, FilesAside } from "./files_aside.ts";
+export { Sightings } from "./sightings.ts";
 export { type LedgerEntry, StateService } from "./state_service.ts";
 export { type Acquired, Claim, Claims, type ClaimTimes, type Owner } from "./claims.ts";
 export { type Fence, type FenceHolder, ObjectFence } from "./fence.ts";
