@@ -165,7 +165,15 @@ const discovered = z.object({
   because: z.string().describe("Of what is arriving: what it waits for.").optional(),
 });
 
-export const inventoryAdhocAnswer = z.object({ files: z.array(discovered), complete: z.boolean() });
+export const inventoryAdhocAnswer = z.object({
+  files: z.array(discovered),
+  complete: z.boolean().describe(
+    "False when there was not the time, or maxFiles did not allow, to take all of them.",
+  ),
+  continues: z.boolean().describe(
+    "Whether a durable run goes on with the rest, which is then not listed here.",
+  ),
+});
 export const inventoryPayloadAnswer = discovered;
 export const jobStatusAnswer = jobDocumentSchema;
 export const jobExplainAnswer = explanationSchema;

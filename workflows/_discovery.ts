@@ -2,6 +2,7 @@ import type { Context } from "@versori/run";
 import { ConnectorError, messageOf, systemClock } from "../lib/base/mod.ts";
 import {
   discoverFeeds,
+  type DiscoveryRequest,
   FeedSchedules,
   type FeedsDiscovery,
   type FeedsOptions,
@@ -9,7 +10,7 @@ import {
 } from "../lib/ingest/mod.ts";
 import { JobTracker } from "../lib/jobs/mod.ts";
 import { noticeDiscovery, noticeNoDiscovery } from "./_alerts.ts";
-import { startIngest } from "./_start.ts";
+import { startDiscovery, startIngest } from "./_start.ts";
 import { type Parts, stateOf, wire } from "./_wiring.ts";
 
 /**
@@ -44,17 +45,61 @@ export async function discoverDue(ctx: Context<unknown>): Promise<FeedsDiscovery
   return await orThrow(ctx, options, discovery);
 }
 
+/**
+ * Goes on with what a trigger, or the run before, had no time for.
+ *
+ * @throws when a feed could not be looked at; the platform tries again
+ */
+export async function continueDiscovery(
+  ctx: Context<unknown>,
+  request: DiscoveryRequest,
+): Promise<{ files: number; complete: boolean }> {
+  const { v: _v, left, ...rest } = request;
+  const options: FeedsOptions = {
+    ...rest,
+    left,
+    wanted: ({ name }) => left.some(({ feed }) => feed === name),
+  };
+  await using parts = await orFailedJob(ctx, options, () => wireOrAlert(ctx));
+  const budgetMs = parts.feeds[0].settings.sliceSeconds * 1_000;
+  const discovery = await orFailedJob(ctx, options, () => discoverIn(ctx, parts, { ...options, budgetMs }));
+  const { files, complete } = await orThrow(ctx, options, discovery);
+  return { files: files.length, complete };
+}
+
 async function discoverIn(
   ctx: Context<unknown>,
   parts: Parts,
-  options: FeedsOptions,
+  wanted: FeedsOptions,
 ): Promise<FeedsDiscovery> {
+  const options = { budgetMs: parts.feeds[0].settings.discoverSeconds * 1_000, ...wanted };
+  const since = options.since ?? systemClock.now();
   const discovery = await discoverFeeds(options, parts.feeds, {
     of: (feed) => parts.of(feed),
     start: (request) => startIngest(ctx, request),
   });
+  const { left } = discovery;
+  if (left.length > 0) {
+    const { triggeredBy, prefix, pattern, maxFiles, force, dryRun, reference } = options;
+    await startDiscovery(ctx, {
+      v: 1,
+      since,
+      triggeredBy,
+      prefix,
+      pattern,
+      maxFiles,
+      force,
+      dryRun,
+      reference,
+      left: [...left],
+    });
+  }
   await noticeDiscovery(ctx, options, parts.feeds, discovery);
-  ctx.log.info("discovery done", { files: discovery.files.length, complete: discovery.complete });
+  ctx.log.info("discovery done", {
+    files: discovery.files.length,
+    complete: discovery.complete,
+    left: left.length,
+  });
   return discovery;
 }
 

@@ -7,6 +7,7 @@ import { durable } from "@versori/run";
 import { apiDocs } from "./api_docs.ts";
 import { dailyInventory } from "./daily_inventory.ts";
 import { deliverPartition } from "./deliver_partition.ts";
+import { discoverFiles } from "./discover_files.ts";
 import { feedSchedules } from "./feed_schedules.ts";
 import { ingestFile } from "./ingest_file.ts";
 import { inventoryAdhoc } from "./inventory_adhoc.ts";
@@ -26,6 +27,7 @@ export const WORKFLOWS = [
   inventoryPayload,
   ingestFile,
   deliverPartition,
+  discoverFiles,
   jobStatus,
   jobHistory,
   jobRows,

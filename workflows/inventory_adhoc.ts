@@ -21,7 +21,7 @@ export const inventoryAdhoc = webhook("inventory-adhoc", {
           ? { force: { by: "webhook inventory-adhoc", reason: typeof force === "string" ? force : "forced" } }
           : {}),
       };
-      const { files, complete } = await discoverAndStart(ctx, options);
-      return { status: 202, body: { files, complete } };
+      const { files, complete, left } = await discoverAndStart(ctx, options);
+      return { status: 202, body: { files, complete, continues: left.length > 0 } };
     })),
 );

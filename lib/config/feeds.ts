@@ -20,6 +20,7 @@ export const SHARED_SETTINGS: ReadonlySet<string> = new Set<keyof Settings>([
   "s3Region",
   "s3Endpoint",
   "feed",
+  "discoverSeconds",
   "jobTtlSeconds",
   "alertWebhookUrl",
   "alertWebhookHosts",

@@ -93,6 +93,8 @@ export const settingsSchema = z.object({
   s3WorkPrefix: prefix().default("inventory/work/"),
   filePattern: text().refine(isGlob, "expected at most 64 alternatives").default("*.{csv,csv.gz,csv.zip}"),
   fileTime: namePattern().default(""),
+  // Webhooks' callers and the platform (30 s) wait for what a trigger does itself.
+  discoverSeconds: decimal(0.001, 20).default(4),
   maxFilesPerRun: whole(0, 100_000).default(0),
   notYetSuffixes: z.string().default(".tmp,.part,.partial,.filepart,.uploading,.crdownload"),
   minFileAgeSeconds: decimal(0, 86_400).default(0),

@@ -1,6 +1,7 @@
 import type { Trigger } from "../jobs/mod.ts";
-import type { IngestFile, LedgerEntry } from "../state/mod.ts";
+import { comesBefore, type IngestFile, type LedgerEntry } from "../state/mod.ts";
 import { type Arrival, arrivalOf } from "./arrival.ts";
+import type { Look } from "./discovery_request.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import { type IngestRequest, jobIdOf } from "./request.ts";
 import { findFiles, type Waiting } from "./waiting_files.ts";
@@ -34,8 +35,12 @@ export interface DiscoverOptions {
   readonly as?: IngestRequest["as"];
   /** Whether a file below the prefix may be taken: another feed's may lie there too. Default: all may. */
   readonly owned?: ((key: string) => boolean) | undefined;
-  /** Longest time to work, in milliseconds. Default {@link BUDGET_MS}. */
+  /** Longest time to work, in milliseconds; where a look goes on, beside listing. Default: as long as it takes. */
   readonly budgetMs?: number | undefined;
+  /** How far an earlier look came: this one goes on behind it, by at least one file however little time it has. */
+  readonly from?: Omit<Look, "feed"> | undefined;
+  /** Milliseconds since the epoch: what was taken since is not forced again. */
+  readonly since?: number | undefined;
 }
 
 /** A file that was found, and what was decided about it. */
@@ -54,14 +59,14 @@ export interface Discovered {
 
 export interface Discovery {
   readonly files: readonly Discovered[];
-  /** False when time or `maxFiles` ran out first; the next trigger finds the rest. */
+  /** False when time or `maxFiles` ran out first. */
   readonly complete: boolean;
+  /** Where to go on, when time ran out; what `maxFiles` leaves is for the next trigger. */
+  readonly next?: Omit<Look, "feed">;
 }
 
 /** After this long without a sign of life, in milliseconds, a job's run is taken for lost and started again. */
 const LOST_AFTER_MS = 30 * 60_000;
-/** Longest time a discovery works, in milliseconds: well inside the platform's 30 s for a trigger. */
-export const BUDGET_MS = 15_000;
 
 /**
  * Finds the files that wait in the bucket, oldest first, and starts one durable run for each that has none.
@@ -75,9 +80,14 @@ export async function discover(
   state: IngestState,
   start: (request: IngestRequest) => Promise<void>,
 ): Promise<Discovery> {
-  const endsAt = ports.clock.now() + (options.budgetMs ?? BUDGET_MS);
+  let endsAt = ports.clock.now() + (options.budgetMs ?? Infinity);
+  const isOver = () => ports.clock.now() >= endsAt;
+  const { from } = options;
   const maxFiles = options.maxFiles ?? settings.maxFilesPerRun;
-  const { files: found, manifests } = await findFiles(options, settings, ports, state);
+  const listed = await findFiles(options, settings, ports, state, () => !from && isOver());
+  if (!listed) return { files: [], complete: false, next: { begun: 0 } };
+  if (from) endsAt = ports.clock.now() + (options.budgetMs ?? Infinity);
+  const { files: found, manifests } = listed;
   const look = async ({ file, at, isNamed }: Waiting): Promise<Discovered> => {
     const entry = options.dryRun ? undefined : await state.ledger.getFile(file);
     // What has a job was whole when it was taken, and is the same still.
@@ -94,12 +104,19 @@ export async function discover(
     return discovered;
   };
   const files: Discovered[] = [];
-  let begun = 0;
+  let begun = from?.begun ?? 0;
+  let after = from?.after;
   for (const waiting of found) {
-    if ((maxFiles > 0 && begun >= maxFiles) || ports.clock.now() >= endsAt) return { files, complete: false };
+    if (from?.after && !comesBefore(from.after, waiting.file)) continue;
+    if (maxFiles > 0 && begun >= maxFiles) return { files, complete: false };
+    if (isOver() && !(from && files.length === 0)) {
+      return { files, complete: false, next: { begun, ...(after ? { after } : {}) } };
+    }
     const discovered = await look(waiting);
     if (discovered.decision === "started" || discovered.decision === "resumed") begun++;
     files.push(discovered);
+    const { lastModified, time, key } = waiting.file;
+    after = { lastModified, key, ...(time === undefined ? {} : { time }) };
   }
   return { files, complete: true };
 }
@@ -129,13 +146,13 @@ async function decide(
     ...(options.as ? { as: options.as } : {}),
   });
   if (options.dryRun) {
-    const jobId = `dry-${jobIdOf(file, 1).slice(4)}-${ports.clock.now().toString(36)}`;
+    const jobId = `dry-${jobIdOf(file, 1).slice(4)}-${(options.since ?? ports.clock.now()).toString(36)}`;
     await createJob(state, request(jobId, true));
     await start(request(jobId, true));
     return { key: file.key, jobId, decision: "started" };
   }
   const verdict = await judge(entry, ports, state, {
-    forced: force !== undefined,
+    forced: force !== undefined && !(entry && Date.parse(entry.at) >= (options.since ?? Infinity)),
     made: options.as !== undefined,
   });
   if (verdict.kind === "leave") {

@@ -1,15 +1,18 @@
 import { ConnectorError, glob, messageOf } from "../base/mod.ts";
 import { type Feed, feedNamed, nearest } from "../config/mod.ts";
-import { BUDGET_MS, discover, type Discovered, type DiscoverOptions } from "./discover.ts";
+import { discover, type Discovered, type DiscoverOptions } from "./discover.ts";
+import type { Look } from "./discovery_request.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import type { IngestRequest } from "./request.ts";
 
 /** What to look for in which feeds. */
-export interface FeedsOptions extends Omit<DiscoverOptions, "owned" | "budgetMs"> {
+export interface FeedsOptions extends Omit<DiscoverOptions, "owned" | "from"> {
   /** The feed, by name. Default: the one `key` or `prefix` lies in, or all of them. */
   readonly feed?: string | undefined;
   /** Which feeds when none is named, neither by name nor by place. Default: all. */
   readonly wanted?: ((feed: Feed) => boolean) | undefined;
+  /** What an earlier look left: only these feeds, from there on. */
+  readonly left?: readonly Look[] | undefined;
 }
 
 /** A feed that could not be looked at, and why. */
@@ -23,6 +26,8 @@ export interface FeedsDiscovery {
   readonly files: readonly (Discovered & { readonly feed: string })[];
   /** False when time or `maxFiles` ran out in one of them, or one could not be looked at. */
   readonly complete: boolean;
+  /** Where time ran out, and how far the look had come. */
+  readonly left: readonly Look[];
   readonly problems: readonly FeedProblem[];
 }
 
@@ -45,19 +50,22 @@ export async function discoverFeeds(
   feeds: readonly [Feed, ...Feed[]],
   { of, start }: FeedsPorts,
 ): Promise<FeedsDiscovery> {
-  const { feed: _feed, wanted: _wanted, ...common } = options;
+  const { feed: _feed, wanted: _wanted, left: before, ...common } = options;
   const chosen = chooseFeeds(options, feeds);
   const files: (Discovered & { feed: string })[] = [];
   const problems: FeedProblem[] = [];
   let complete = true;
-  let left = BUDGET_MS;
+  const left: Look[] = [];
+  let leftMs = options.budgetMs ?? Infinity;
   for (const [index, { name }] of chosen.entries()) {
     const { settings, ports, state } = of(name);
     const startedAt = ports.clock.now();
     try {
       const owned = ownership(feeds, name, options.pattern);
-      const budgetMs = left / (chosen.length - index);
-      const found = await discover({ ...common, owned, budgetMs }, settings, ports, state, start);
+      const budgetMs = leftMs / (chosen.length - index);
+      const from = before?.find(({ feed }) => feed === name);
+      const found = await discover({ ...common, from, owned, budgetMs }, settings, ports, state, start);
+      if (found.next) left.push({ feed: name, ...found.next });
       files.push(...found.files.map((file) => ({ feed: name, ...file })));
       complete &&= found.complete;
     } catch (error) {
@@ -65,9 +73,9 @@ export async function discoverFeeds(
       problems.push({ feed: name, error });
       complete = false;
     }
-    left = Math.max(0, left - (ports.clock.now() - startedAt));
+    leftMs = Math.max(0, leftMs - (ports.clock.now() - startedAt));
   }
-  return { files, complete, problems };
+  return { files, complete, left, problems };
 }
 
 /** The error that stands for all of a discovery's problems; undefined when there is none. */
@@ -86,6 +94,8 @@ export function problemOfFeeds({ problems }: FeedsDiscovery): Error | undefined 
 
 /** The feeds a request is about. A file or folder outside all of them is taken as one of the first feed's. */
 function chooseFeeds(options: FeedsOptions, feeds: readonly [Feed, ...Feed[]]): readonly Feed[] {
+  const { left } = options;
+  if (left) return feeds.filter(({ name }) => left.some(({ feed }) => feed === name));
   if (options.feed !== undefined) return [feedNamed(feeds, options.feed)];
   if (options.key !== undefined) return [feedOfKey(options.key, feeds)];
   if (options.prefix !== undefined) {

@@ -36,6 +36,7 @@ export { BatchReader, readRange, rowMapper } from "./batch_reader.ts";
 export { Journal } from "./journal.ts";
 export { FeedSchedules, LOOK_EVERY_MINUTES } from "./feed_schedules.ts";
 export { type IngestRequest, ingestRequestSchema, jobIdOf } from "./request.ts";
+export { type DiscoveryRequest, discoveryRequestSchema, type Look } from "./discovery_request.ts";
 export { takeSuccessor } from "./replaced.ts";
 export { observedSlice } from "./observed_slice.ts";
 export {

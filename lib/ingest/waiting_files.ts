@@ -28,6 +28,8 @@ export interface Found {
 /**
  * The files that are asked for, or that lie below the prefix and are no markers, in the order in which they go.
  *
+ * @param isOver whether there is no time left to list
+ * @returns undefined when time ran out: without the whole list nobody knows which file goes first
  * @throws ConnectorError `file-not-found` when there is no object by that key
  */
 export async function findFiles(
@@ -35,7 +37,8 @@ export async function findFiles(
   settings: Settings,
   ports: IngestPorts,
   state: IngestState,
-): Promise<Found> {
+  isOver: () => boolean,
+): Promise<Found | undefined> {
   const { bucket } = ports.store;
   if (options.file) return { files: [{ file: options.file, at: options.at, isNamed: true }] };
   if (options.key !== undefined) {
@@ -46,12 +49,14 @@ export async function findFiles(
   const owned = options.owned ?? (() => true);
   const found: FileMetadata[] = [];
   const manifests: FileMetadata[] = [];
+  if (isOver()) return undefined;
   for await (
     const file of ports.store.listObjects({
       prefix: options.prefix ?? settings.s3Prefix,
       ...(ports.signal ? { signal: ports.signal } : {}),
     })
   ) {
+    if (isOver()) return undefined;
     const isMarker = settings.doneMarkerSuffix !== "" && file.name.endsWith(settings.doneMarkerSuffix);
     if (file.key.endsWith("/") || isMarker || isUnfinishedName(file.name, settings)) continue;
     if (isManifest(file.name)) manifests.push(file);

@@ -124,7 +124,7 @@ Deno.test("a full feed leaves the others their part of the time", async () => {
   await world.store.uploadFile("inventory/corrections/b.csv", CSV);
   const feeds = readFeeds((name) => world.variables[name]);
   const started: string[] = [];
-  const discovery = await discoverFeeds({ triggeredBy: "schedule" }, feeds, {
+  const discovery = await discoverFeeds({ triggeredBy: "schedule", budgetMs: 15_000 }, feeds, {
     of: (name) => {
       const { settings } = feeds.find((feed) => feed.name === name)!;
       return { settings, ports: world.ports, state: ingestState(world.ports, settings) };
