@@ -17,6 +17,7 @@ import { forgetCancel, JobCancelled } from "./cancel.ts";
 import { confirm } from "./confirm.ts";
 import { deliver } from "./deliver.ts";
 import { awaitTurn } from "./feed_turn.ts";
+import { idleNow, standstill } from "./idle.ts";
 import { inspect } from "./inspect.ts";
 import { locate } from "./location.ts";
 import { manifestKey } from "./manifest.ts";
@@ -135,11 +136,14 @@ export async function runSlice(
     const now = ports.clock.now();
     await work.save({
       slices: work.run.slices + 1,
+      idle: idleNow(work.run, now),
       ...(claim.disturbed ? { disturbedAt: now } : {}),
     });
     if (work.run.failure) return await endFailed(work, failureOf(work.run.failure));
     if (work.run.replacedAt !== undefined) return await endReplaced(work);
     await work.checkCancelled();
+    const stuck = standstill(work.run, settings, now);
+    if (stuck) return await fail(work, stuck);
     if (!request.dryRun) await state.feeds.enter(request.feed, jobId, request.file);
     const outcome = await steps(work);
     if (outcome.kind === "unfinished") {
@@ -181,7 +185,7 @@ async function placeOf(
   const found = await readRun(ports.kv, request.jobId);
   const run = found && { ...found, ...(found.failure?.reopened === reopened ? {} : { failure: undefined }) };
   if (run && (run.step !== "done" || status !== "queued")) {
-    return status === "queued" ? { ...run, stalls: 0, stalledSince: undefined } : run;
+    return status === "queued" ? { ...run, stalls: 0, stalledSince: undefined, idle: undefined } : run;
   }
   const places = run?.places ?? (request.at ? [request.at] : []);
   // A trigger that looked before the file was delivered, and spoke after: there is nothing left to do but say so again.
@@ -357,7 +361,12 @@ async function afterFailure(work: Work, error: unknown): Promise<SliceOutcome> {
   // Once the source may be gone, no later trigger can take the job up again: it has to come to its end by itself.
   const must = work.run.removingSource === true;
   if (passing && (must || now - since < patienceMs)) return await pause(work, error);
-  const failure = passing ? stalled(error, work.settings.stallTimeoutMinutes) : error;
+  return await fail(work, passing ? stalled(error, work.settings.stallTimeoutMinutes) : error);
+}
+
+/** Gives a job up: notes why, so that a slice that dies here is not the last word, and ends it. */
+async function fail(work: Work, failure: unknown): Promise<SliceOutcome> {
+  const { ports, request } = work;
   ports.log.error("job failed", {
     jobId: request.jobId,
     feed: request.feed,

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { circuitStateSchema, retryBudgetStateSchema, sendWindowStateSchema } from "../fluent/mod.ts";
 import { type KVStore, readRecord } from "../state/mod.ts";
 import { NO_ROWS, rowsSchema } from "./books.ts";
+import { idleSchema } from "./idle.ts";
 import { placeAsideSchema } from "./location.ts";
 import { heldBecauseSchema } from "./manifest.ts";
 import { partitionPlanSchema } from "./partition_plan.ts";
@@ -62,6 +63,7 @@ export const runRecordSchema = z.object({
   mapping: z.object({ name: z.string(), version: z.string() }).optional(),
   /** ISO 8601: when the first of them ended. */
   stalledSince: z.string().optional(),
+  idle: idleSchema.optional(),
   /** ISO 8601: since when Fluent has been asked for batches whose answers were lost. */
   askingSince: z.string().optional(),
   /** What the slices before have learned of Fluent: whether it lives, how much it bears, what may be repeated. */

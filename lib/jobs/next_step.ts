@@ -19,6 +19,8 @@ const FAILED: Readonly<Record<string, string>> = {
     "Check the credentials of the Fluent connection; the next trigger goes on where the job stopped.",
   "fluent-forbidden":
     "Give the Fluent user the right to write inventory; the next trigger goes on where the job stopped.",
+  "no-progress":
+    "Look in the platform's log for what ends the slices, such as memory or a time limit; the next trigger goes on where the job stopped.",
   "kv-unavailable": "Nothing: the next trigger goes on where the job stopped.",
 };
 

@@ -13,6 +13,7 @@ async function slowWorld(count: number): Promise<World> {
       world.clock.advance(10);
       yield file;
     }
+    return undefined;
   };
   const set = world.memory.set.bind(world.memory);
   world.memory.set = async (key, value) => {
