@@ -83,11 +83,12 @@ async function stagePayload(
   const key = stagedKey(settings, "payloads", name);
   const signal = ports.signal ? { signal: ports.signal } : {};
   const digest = createHash("sha256").update(csv).update(encoding).digest("hex");
-  if (idempotencyKey !== undefined) await checkReuse(ports, name, digest);
+  const now = new Date(ports.clock.now()).toISOString();
+  const time = idempotencyKey === undefined ? now : await firstSent(ports, name, digest, now);
   if (!(await ports.store.statFile(key, signal))) {
     await ports.store.uploadFile(key, csv, { contentType: "text/csv", ...signal });
   }
-  return { key, as: { name: `payloads/${name}`, encoding, ...(delimiter ? { delimiter } : {}) } };
+  return { key, as: { name: `payloads/${name}`, encoding, ...(delimiter ? { delimiter } : {}), time } };
 }
 
 function nameOf(feed: string, request: string | { readonly unique: string }): string {
@@ -95,13 +96,14 @@ function nameOf(feed: string, request: string | { readonly unique: string }): st
 }
 
 /** The first payload sent under a key is the one it stands for, also when its file has long been archived. */
-async function checkReuse(ports: IngestPorts, name: string, digest: string): Promise<void> {
+async function firstSent(ports: IngestPorts, name: string, digest: string, now: string): Promise<string> {
   const known = await ports.kv.get(["payloads", name]);
   if (known === undefined) {
-    await ports.kv.set(["payloads", name], { v: 1, digest, at: new Date(ports.clock.now()).toISOString() });
-    return;
+    await ports.kv.set(["payloads", name], { v: 1, digest, at: now });
+    return now;
   }
-  if ((known as { digest?: unknown }).digest === digest) return;
+  const first = known as { digest?: unknown; at?: unknown };
+  if (first.digest === digest) return typeof first.at === "string" ? first.at : now;
   throw refused(
     "idempotency-key-reused",
     "This Idempotency-Key was used for another payload: use a new one, or send the same payload",

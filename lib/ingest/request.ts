@@ -30,6 +30,8 @@ export const ingestRequestSchema = z.object({
     /** Instead of `csvEncoding` and `csvDelimiter`, which are about files from elsewhere. */
     encoding: z.string().optional(),
     delimiter: z.string().optional(),
+    /** ISO 8601: when it was made, finer than the store's second. It decides the file's place in its feed. */
+    time: z.string().optional(),
   }).optional(),
 });
 export type IngestRequest = z.output<typeof ingestRequestSchema>;

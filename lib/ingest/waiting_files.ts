@@ -42,7 +42,7 @@ export async function findFiles(
   const { bucket } = ports.store;
   if (options.file) return { files: [{ file: options.file, at: options.at, isNamed: true }] };
   if (options.key !== undefined) {
-    return { files: [await fileNamed(options.key, settings, ports, state)] };
+    return { files: [await fileNamed(options.key, settings, ports, state, options.as?.time)] };
   }
   const matches = glob(options.pattern ?? settings.filePattern);
   const isManifest = settings.uploadManifest === "" ? () => false : glob(settings.uploadManifest);
@@ -74,11 +74,15 @@ async function fileNamed(
   settings: Settings,
   { store, signal }: IngestPorts,
   state: IngestState,
+  madeAt: string | undefined,
 ): Promise<Waiting> {
   const aside = await state.aside.find(store.bucket, key);
   const isMoved = aside !== undefined && aside.file.key !== key;
   const file = isMoved ? undefined : await store.statFile(key, signal ? { signal } : {});
-  if (file) return { file: toIngestFile(store.bucket, file, settings), isNamed: true };
+  if (file) {
+    const found = toIngestFile(store.bucket, file, settings);
+    return { file: madeAt === undefined ? found : { ...found, time: madeAt }, isNamed: true };
+  }
   if (aside && await locate(store, aside.file, [aside.at], signal)) {
     return { file: aside.file, at: aside.at, isNamed: true };
   }
