@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isGlob } from "../lib/base/mod.ts";
 import { explanationSchema } from "../lib/explain/mod.ts";
-import { JOB_ACTIONS, jobRowSchema, ROW_OUTCOMES } from "../lib/ingest/mod.ts";
+import { batchPayloadSchema, JOB_ACTIONS, jobRowSchema, ROW_OUTCOMES } from "../lib/ingest/mod.ts";
 import {
   historyQuerySchema,
   JOB_STATUSES,
@@ -60,6 +60,11 @@ export const jobRowsRequest = z.strictObject({
   limit: numeral.pipe(z.number().int().min(1).max(1_000)).describe("Rows per page, 1 to 1,000; default 100.")
     .optional(),
   cursor: z.string().min(1).max(1_024).describe("nextCursor of the page before.").optional(),
+});
+
+export const jobPayloadRequest = z.strictObject({
+  jobId,
+  batch: numeral.pipe(z.number().int().min(0)).describe("The batch's number in the reports, from 0."),
 });
 
 export const jobExplainRequest = z.strictObject({
@@ -175,5 +180,6 @@ export const inventoryAdhocAnswer = z.object({
   ),
 });
 export const inventoryPayloadAnswer = discovered;
+export const jobPayloadAnswer = z.object({ jobId: z.string(), requests: z.array(batchPayloadSchema) });
 export const jobStatusAnswer = jobDocumentSchema;
 export const jobExplainAnswer = explanationSchema;

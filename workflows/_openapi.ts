@@ -90,6 +90,14 @@ const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     answer: api.jobExplainAnswer,
     refusals: [404],
   }],
+  "job-payload": [{
+    method: "get",
+    summary: "What was sent for one batch of a job, byte for byte.",
+    query: api.jobPayloadRequest,
+    status: 200,
+    answer: api.jobPayloadAnswer,
+    refusals: [404, 409],
+  }],
   "api-docs": [{
     method: "get",
     summary: "This document.",

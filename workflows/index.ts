@@ -15,6 +15,7 @@ import { inventoryPayload } from "./inventory_payload.ts";
 import { jobActions } from "./job_actions.ts";
 import { jobExplain } from "./job_explain.ts";
 import { jobHistory } from "./job_history.ts";
+import { jobPayload } from "./job_payload.ts";
 import { jobRows } from "./job_rows.ts";
 import { jobStatus } from "./job_status.ts";
 import { jobsDashboard } from "./jobs_dashboard.ts";
@@ -33,6 +34,7 @@ export const WORKFLOWS = [
   jobRows,
   jobActions,
   jobExplain,
+  jobPayload,
   apiDocs,
   jobsDashboard,
 ];

@@ -17,6 +17,8 @@ const REFUSALS: ReadonlyMap<string, HttpRefusal> = new Map(Object.entries({
   "idempotency-key-invalid": refusal(400, "Invalid Idempotency-Key"),
   "file-not-found": refusal(404, "Not found"),
   "job-unknown": refusal(404, "Not found"),
+  "batch-unknown": refusal(404, "Not found"),
+  "source-gone": refusal(409, "Not possible any more"),
   "feed-unknown": refusal(404, "Not found"),
   "job-running": refusal(409, "Not possible now"),
   "job-over": refusal(409, "Not possible any more"),

@@ -1,26 +1,28 @@
+import { z } from "zod";
 import { ConnectorError } from "../base/mod.ts";
 import { batchBody } from "../fluent/mod.ts";
 import { BatchReader } from "./batch_reader.ts";
-import { Journal, type UnitEntry } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import type { IngestPorts, Settings } from "./ports.ts";
 import { readPayload, requestOf, rowsIn } from "./payloads.ts";
 import { readRun, type RunRecord } from "./run_record.ts";
 
 /** One request of a batch as it was sent, or would be. */
-export interface BatchPayload {
-  /** The body, byte for byte. */
-  readonly body: string;
-  readonly batch: number;
-  /** Its place among the parts of a batch that was sent in parts. */
-  readonly part?: number;
-  readonly rows: number;
-  readonly firstLine: number;
-  readonly lastLine: number;
-  readonly state: UnitEntry["state"];
-  readonly fluentJobId?: string;
-  readonly fluentBatchId?: string;
-}
+export const batchPayloadSchema = z.object({
+  batch: z.number().int().describe("The batch's number in the reports, from 0."),
+  part: z.number().int().describe("Its place among the parts of a batch that was sent in parts.").optional(),
+  rows: z.number().int(),
+  firstLine: z.number().int(),
+  lastLine: z.number().int(),
+  state: z.string().describe(
+    "What is known of it: planned, sending, ambiguous, accepted, refused or settled.",
+  ),
+  fluentJobId: z.string().optional(),
+  fluentBatchId: z.string().optional(),
+  body: z.string().describe("The body, byte for byte."),
+});
+export type BatchPayload = z.output<typeof batchPayloadSchema>;
 
 /**
  * Builds the requests of one batch again, from the manifest and the file (or its archived copy): one, or several when the
@@ -39,6 +41,12 @@ export async function batchPayloads(
   if (!run) {
     throw new ConnectorError(`There is no job '${jobId}' whose batches are known`, {
       code: "job-unknown",
+      retry: "never",
+    });
+  }
+  if (run.step === "inspect") {
+    throw new ConnectorError(`Job '${jobId}' has no batches yet: its file is still being inspected`, {
+      code: "batch-unknown",
       retry: "never",
     });
   }

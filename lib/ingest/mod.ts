@@ -51,5 +51,5 @@ export { type PartitionRequest, partitionRequestSchema } from "./partition_recor
 export { type PartitionOutcome, runPartition } from "./partition_run.ts";
 export { checkBooks, NO_ROWS, type Rows } from "./books.ts";
 export { type Manifest, manifestKey, readManifest } from "./manifest.ts";
-export { type BatchPayload, batchPayloads } from "./batch_payload.ts";
+export { type BatchPayload, batchPayloads, batchPayloadSchema } from "./batch_payload.ts";
 export { type Preview, preview, type PreviewColumn, type PreviewRejects } from "./preview.ts";

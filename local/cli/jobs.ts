@@ -7,7 +7,7 @@ import { ConfigError, systemClock } from "../../lib/base/mod.ts";
 import { type Stack, startStack } from "../stack.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { type Answered, JobsClient } from "./jobs_client.ts";
-import { payload, type PayloadOptions } from "./jobs_payload.ts";
+import { payload } from "./jobs_payload.ts";
 import { explanationText, jobsTable, jobText, plain, rowsTable } from "./jobs_text.ts";
 import { toUrl, typedPath } from "./option_values.ts";
 import { Stopped, stopSignal } from "./stop_signal.ts";
@@ -114,12 +114,12 @@ export function addJobsCommands(program: Command, done: (exitCode: number) => vo
     .argument("<job>", "the job's id")
     .argument("<batch>", "the batch's number in the reports, from 0; 12/3 for a part")
     .option("--out <file>", "write it to a file")
-    .action(async (jobId: string, batch: string, asked: PayloadOptions) => {
-      if (options().url !== undefined) {
-        throw new UsageError("payload: looks into this machine's state, not into --url");
-      }
-      done(await withStack(options(), false, (stack) => payload(stack, jobId, batch, asked)));
-    });
+    .action((jobId: string, batch: string, { out }: { out?: string }) =>
+      asking(async ({ client, options: { json } }) => {
+        await payload(client, jobId, batch, { out, json });
+        return EXIT.completed;
+      })
+    );
 }
 
 /** Runs a command against the deployed environment, or against this machine's webhooks. */

@@ -13,6 +13,7 @@ const WEBHOOKS = [
   ["POST", "inventory-adhoc"],
   ["POST", "inventory-payload"],
   ["GET", "job-explain"],
+  ["GET", "job-payload"],
   ["GET", "api-docs"],
 ] as const;
 
@@ -148,6 +149,21 @@ Deno.test("the webhooks, every answer checked against the document they describe
     assert.equal((await site.call("job-explain?sku=A")).status, 400);
     assert.equal((await site.call("job-explain?sku=A&location=L&at=now")).status, 400);
     assert.equal((await site.call("job-explain?sku=A&location=L&feed=none")).body.appearances.length, 0);
+  });
+
+  await t.step("what was sent for a batch is shown byte for byte", async () => {
+    const { status, body } = await site.call(`job-payload?jobId=${failed.jobId}&batch=0`);
+    assert.equal(status, 200);
+    const [request, ...others] = body.requests;
+    assert.deepEqual(others, []);
+    assert.equal(request.state, "settled");
+    assert.equal(JSON.parse(request.body).entities.length, request.rows);
+    assert.deepEqual([request.firstLine, request.batch], [2, 0]);
+    const beyond = await site.call(`job-payload?jobId=${failed.jobId}&batch=99`);
+    assert.deepEqual([beyond.status, beyond.body.code], [404, "batch-unknown"]);
+    assert.equal((await site.call("job-payload?jobId=nobody&batch=0")).status, 404);
+    assert.equal((await site.call(`job-payload?jobId=${failed.jobId}&batch=-1`)).status, 400);
+    assert.equal((await site.call(`job-payload?jobId=${failed.jobId}`)).status, 400);
   });
 
   await t.step("a whole file is replayed from the archive", async () => {
