@@ -22,6 +22,7 @@ export const SHARED_SETTINGS: ReadonlySet<string> = new Set<keyof Settings>([
   "feed",
   "discoverSeconds",
   "jobTtlSeconds",
+  "ledgerRetentionDays",
   "alertWebhookUrl",
   "alertWebhookHosts",
 ]);

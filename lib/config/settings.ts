@@ -135,6 +135,8 @@ export const settingsSchema = z.object({
   sliceSeconds: decimal(0.1, 60).default(20),
   payloadLimitBytes: whole(1, 100 * 1024 * 1024).default(5 * 1024 * 1024),
   jobTtlSeconds: whole(0, 10 * 365 * 86_400).default(604_800),
+  // Long enough that a file sent again by mistake is known, short enough that a busy bucket's ledger ends.
+  ledgerRetentionDays: whole(0, 3_650).default(90),
   expectedBy: timeOfDay().default(""),
   alertRejectLimit: rejectLimit().default({ kind: "percent", value: 1 }),
   alertWebhookUrl: z.union([z.literal(""), z.url({ protocol: /^https$/ })]).default(""),

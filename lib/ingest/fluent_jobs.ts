@@ -81,6 +81,11 @@ export async function otherUsers(work: Work, fluentJobId: string): Promise<reado
   return shared.users.filter((user) => user !== work.request.jobId);
 }
 
+/** Whether another run may still have to tell this job's batches from its own, in the Fluent job the feed shares. */
+export async function isSharedUser(kv: KVStore, feed: string, jobId: string): Promise<boolean> {
+  return (await readSharedJob(kv, feed))?.users.includes(jobId) ?? false;
+}
+
 /** Whether only this run sends batches to its Fluent jobs. */
 export function hasOwnJobs(work: Work): boolean {
   return work.settings.fluentJobStrategy === "per-file";

@@ -38,6 +38,8 @@ export { FeedSchedules, LOOK_EVERY_MINUTES } from "./feed_schedules.ts";
 export { type IngestRequest, ingestRequestSchema, jobIdOf } from "./request.ts";
 export { type DiscoveryRequest, discoveryRequestSchema, type Look } from "./discovery_request.ts";
 export { takeSuccessor } from "./replaced.ts";
+export { retain, type Retained } from "./retention.ts";
+export { type RemainsPorts } from "./remains.ts";
 export { observedSlice } from "./observed_slice.ts";
 export {
   type FluentPort,

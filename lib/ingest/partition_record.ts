@@ -64,3 +64,8 @@ export function readPartitions(
 function keyOf(jobId: string, number: number): string[] {
   return ["partitions", jobId, String(number)];
 }
+
+/** The claim on one partition of a job. */
+export function partitionClaim(jobId: string, number: number): string {
+  return `${jobId}-partition-${number}`;
+}

@@ -9,6 +9,7 @@ import { FluentSession } from "./fluent_session.ts";
 import { Journal } from "./journal.ts";
 import { ceilingOf, rangeOf } from "./partition_plan.ts";
 import {
+  partitionClaim,
   type PartitionRecord,
   type PartitionRequest,
   readPartitions,
@@ -71,7 +72,7 @@ export async function runPartition(
   }
   const plan = file.partitions;
   if (plan?.started?.generation !== asked.generation) return { kind: "again", afterMs: YOUNG_MS };
-  const acquired = await state.claims.acquire(`${jobId}-partition-${asked.partition}`, owner, ports.signal);
+  const acquired = await state.claims.acquire(partitionClaim(jobId, asked.partition), owner, ports.signal);
   if (acquired.kind === "theirs") {
     return { kind: "again", afterMs: Math.max(acquired.until - ports.clock.now(), LOOK_AGAIN_MS) };
   }

@@ -36,7 +36,12 @@ export const ingestRequestSchema = z.object({
 });
 export type IngestRequest = z.output<typeof ingestRequestSchema>;
 
-/** The id of a file's n-th job: the same for every trigger that finds the same version of the same file. */
-export function jobIdOf(file: Parameters<typeof fileId>[0], n: number): string {
-  return n === 1 ? `job-${fileId(file)}` : `job-${fileId(file)}-${n}`;
+/**
+ * The id of a file's n-th job: the same for every trigger that finds the same version of the same file.
+ *
+ * @param file the file, or its name in the ledger
+ */
+export function jobIdOf(file: Parameters<typeof fileId>[0] | string, n: number): string {
+  const id = typeof file === "string" ? file : fileId(file);
+  return n === 1 ? `job-${id}` : `job-${id}-${n}`;
 }

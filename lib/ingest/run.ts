@@ -26,6 +26,7 @@ import { forgetPartitions } from "./partitions.ts";
 import { isReplaced, untilProcessed } from "./replaced.ts";
 import { finalMessage, finalStatus, report } from "./report.ts";
 import type { IngestRequest } from "./request.ts";
+import { releaseJobs } from "./retention.ts";
 import { newRun, readRun, type RunRecord, type Step } from "./run_record.ts";
 import { claimsPrefix, sweep } from "./sweep.ts";
 import { setAside, setHeldAside } from "./set_aside.ts";
@@ -274,9 +275,9 @@ async function finish(work: Work): Promise<JobStatus> {
 }
 
 /** Every job that ends clears away a few whose time is over, so that none are left however many there are. */
-async function clearAway({ ports, state }: Work): Promise<void> {
+async function clearAway({ ports, settings, state }: Work): Promise<void> {
   try {
-    await state.tracker.sweep(SWEPT_PER_JOB);
+    await releaseJobs(SWEPT_PER_JOB, { ports, settings, state });
   } catch (error) {
     ports.log.warn("expired jobs could not be removed", errorFields(error));
   }

@@ -7,5 +7,10 @@ import type { Settings } from "./ports.ts";
  * @param id the same for everything that is to be the same file
  */
 export function stagedKey(settings: Settings, id: string, name: string): string {
-  return `${settings.s3WorkPrefix}staged/${id}/${name}`;
+  return `${stagedPrefix(settings)}${id}/${name}`;
+}
+
+/** Where all files lie that are made here. */
+export function stagedPrefix(settings: Pick<Settings, "s3WorkPrefix">): string {
+  return `${settings.s3WorkPrefix}staged/`;
 }

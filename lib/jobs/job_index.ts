@@ -36,6 +36,9 @@ const stateSchema = z.object({
 });
 type IndexState = z.output<typeof stateSchema>;
 
+/** Removes what a job whose time is over keeps beside its record; false when the record has to stay. */
+export type Release = (job: JobRecord) => Promise<boolean>;
+
 /** What a reader has to know beside the entries. */
 export interface Overlay {
   /** Jobs that were being written: their entries may say something else. Undefined: there is no such job. */
@@ -123,9 +126,14 @@ export class JobIndex {
    *
    * @param ttlSeconds how long a job lives at least after its creation
    * @param most jobs removed at most
+   * @param release is asked before a record goes, and removes what the job keeps elsewhere; false: it has to stay
    * @returns how many were removed
    */
-  async sweep(ttlSeconds: number, most: number): Promise<number> {
+  async sweep(
+    ttlSeconds: number,
+    most: number,
+    release: Release = () => Promise.resolve(true),
+  ): Promise<number> {
     if (ttlSeconds === 0) return 0;
     const state = await readRecord(this.#kv, STATE, stateSchema);
     if (!state) return 0;
@@ -145,7 +153,7 @@ export class JobIndex {
           left++;
           continue;
         }
-        if (await this.#remove(key, day, entry)) removed++;
+        if (await this.#remove(key, day, entry, release)) removed++;
         else left++;
       }
       if (left > 0) allEmpty = false;
@@ -167,7 +175,12 @@ export class JobIndex {
   }
 
   /** Removes one job whose time is over. False when it lives on after all. */
-  async #remove(key: readonly string[], day: string, entry: IndexEntry | undefined): Promise<boolean> {
+  async #remove(
+    key: readonly string[],
+    day: string,
+    entry: IndexEntry | undefined,
+    release: Release,
+  ): Promise<boolean> {
     const jobId = key.at(-1)!;
     const record = await readRecord(this.#kv, ["jobs", jobId], jobRecordSchema);
     const lives = record !== undefined &&
@@ -187,6 +200,8 @@ export class JobIndex {
       await this.#deleteAll(gone.filter((old) => !own.has(String(old))));
       return true;
     }
+    // The record goes after what the job keeps elsewhere, so that whoever is broken off in between is asked again.
+    if (record && !(await release(record))) return false;
     // The announcement goes last: whoever is broken off in between is finished by a reader.
     await this.#kv.set(pendingKey(jobId), { v: 1, at: this.#clock.now(), before: gone });
     await this.#kv.delete(["jobs", jobId]);

@@ -8,7 +8,7 @@ import {
 } from "../base/mod.ts";
 import { type KVStore, parseRecord, readRecord } from "../state/mod.ts";
 import { JobHistory } from "./job_history.ts";
-import { JobIndex } from "./job_index.ts";
+import { JobIndex, type Release } from "./job_index.ts";
 import {
   isTerminal,
   type JobRecord,
@@ -109,10 +109,11 @@ export class JobTracker {
    * Removes some of the jobs whose time is over, with their entries in the history. To be called now and then.
    *
    * @param most jobs removed at most: it shares the time of whoever calls it
+   * @param release removes what a job keeps beside its record, before that goes; false when the record has to stay
    * @returns how many were removed
    */
-  sweep(most = MOST_SWEPT): Promise<number> {
-    return this.#index.sweep(this.#ttlSeconds, most);
+  sweep(most = MOST_SWEPT, release?: Release): Promise<number> {
+    return this.#index.sweep(this.#ttlSeconds, most, release);
   }
 
   /**

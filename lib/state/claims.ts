@@ -4,6 +4,12 @@ import type { Fence } from "./fence.ts";
 import type { KVStore } from "./kv.ts";
 import { readRecord } from "./record.ts";
 
+/**
+ * Fencing tokens that stay behind the one in force. Each takes a wait of its own to be passed, so that a reader which
+ * sees as old a claim as that one is behind by more than reads may ever be.
+ */
+const TOKENS_KEPT = 32;
+
 /** Who is working: one durable run, and which delivery of it. A later delivery takes over from an earlier one. */
 export interface Owner {
   readonly run: string;
@@ -105,6 +111,31 @@ export class Claims {
     if (wait > 0) await this.#clock.sleep(wait, signal);
     if (await claim.renew()) return { kind: "ours", claim };
     return { kind: "theirs", until: this.#clock.now() + this.#times.leaseMs };
+  }
+
+  /**
+   * Removes a claim that nobody will ask for again: that of a job whose time is over. Whoever may still believe in it,
+   * because its process stood still, finds it gone at its next look.
+   *
+   * @returns false when somebody has it: then it stays
+   */
+  async forget(name: string): Promise<boolean> {
+    if (await this.isHeld(name)) return false;
+    await this.#fence?.forget(name, Infinity);
+    await this.#kv.delete(["claims", name]);
+    return true;
+  }
+
+  /** Whether somebody has the claim. */
+  async isHeld(name: string): Promise<boolean> {
+    const current = await this.#read(name);
+    return current !== undefined && current.until > this.#clock.now();
+  }
+
+  /** Removes the fencing tokens of a claim that were passed long ago, so that they don't grow in number for ever. */
+  async trim(name: string): Promise<void> {
+    const current = this.#fence && await this.#read(name);
+    if (current) await this.#fence?.forget(name, current.fence - TOKENS_KEPT);
   }
 
   #waitBeforeTrust(current: ClaimRecord | undefined, live: boolean, tookMs: number): number {

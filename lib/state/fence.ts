@@ -20,6 +20,8 @@ export interface Fence {
   holder(name: string, fence: number, signal?: AbortSignal): Promise<FenceHolder | undefined>;
   /** Whether somebody has taken the token after this one. */
   passed(name: string, fence: number): Promise<boolean>;
+  /** Forgets the tokens of a name below this one. */
+  forget(name: string, below: number): Promise<void>;
 }
 
 /** A fence made of objects that are created only where there is none; for stores that declare `conditionalPut`. */
@@ -63,7 +65,19 @@ export class ObjectFence implements Fence {
     return await this.#store.statFile(this.#key(name, fence + 1)) !== undefined;
   }
 
+  async forget(name: string, below: number): Promise<void> {
+    const prefix = this.#folder(name);
+    for await (const { key } of this.#store.listObjects({ prefix })) {
+      const fence = Number(/(\d+)\.json$/.exec(key)?.[1]);
+      if (fence < below) await this.#store.deleteFile(key);
+    }
+  }
+
+  #folder(name: string): string {
+    return `${this.#prefix}${encodeURIComponent(name)}/`;
+  }
+
   #key(name: string, fence: number): string {
-    return `${this.#prefix}${encodeURIComponent(name)}/${String(fence).padStart(8, "0")}.json`;
+    return `${this.#folder(name)}${String(fence).padStart(8, "0")}.json`;
   }
 }

@@ -11,7 +11,7 @@ export { parseRecord, readRecord } from "./record.ts";
 export { fileId, type IngestFile, ingestFileSchema } from "./file_identity.ts";
 export { type FileAside, type FileCopy, fileCopySchema, FilesAside } from "./files_aside.ts";
 export { Sightings } from "./sightings.ts";
-export { type LedgerEntry, StateService } from "./state_service.ts";
+export { type LedgerEntry, type LedgerPage, StateService } from "./state_service.ts";
 export { type Acquired, Claim, Claims, type ClaimTimes, type Owner } from "./claims.ts";
 export { type Fence, type FenceHolder, ObjectFence } from "./fence.ts";
 export { comesBefore, FeedQueue, type Ordered, type Place, timeOf } from "./feed_queue.ts";

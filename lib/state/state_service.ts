@@ -7,6 +7,8 @@ import { readRecord } from "./record.ts";
 /** Where one file stands, as the ledger knows it. */
 const ledgerEntrySchema = z.object({
   v: z.literal(1),
+  /** Absent in entries written before it was kept. */
+  bucket: z.string().optional(),
   key: z.string(),
   jobId: z.string(),
   /**
@@ -29,6 +31,14 @@ const ledgerEntrySchema = z.object({
   at: z.string(),
 });
 export type LedgerEntry = z.output<typeof ledgerEntrySchema>;
+
+/** A part of the ledger. */
+export interface LedgerPage {
+  /** Each with its file's name in the ledger, as {@link fileId} gives it. */
+  readonly entries: readonly { readonly id: string; readonly entry: LedgerEntry }[];
+  /** Where the next page starts; undefined at the end. */
+  readonly next: string | undefined;
+}
 
 /**
  * The file ledger: which version of which file was ingested by which job.
@@ -60,11 +70,27 @@ export class StateService {
   async markFile(file: IngestFile, mark: Pick<LedgerEntry, "jobId" | "status" | "jobs">): Promise<void> {
     const entry: LedgerEntry = {
       v: 1,
+      bucket: file.bucket,
       key: file.key,
       ...mark,
       at: new Date(this.#clock.now()).toISOString(),
     };
     await this.#kv.set(["files", fileId(file)], entry);
+  }
+
+  /** A page of the ledger, in one call of the store; an entry that can't be read is left out. */
+  async page(after?: string): Promise<LedgerPage> {
+    const page = await this.#kv.page(["files"], after);
+    const entries = page.entries.flatMap(({ key, value }) => {
+      const parsed = ledgerEntrySchema.safeParse(value);
+      return parsed.success ? [{ id: key.at(-1)!, entry: parsed.data }] : [];
+    });
+    return { entries, next: page.next };
+  }
+
+  /** Forgets a file: should it come again, it is a new one. */
+  async forgetFile(id: string): Promise<void> {
+    await this.#kv.delete(["files", id]);
   }
 
   /** Closes the ledger for a file that was delivered: it is not ingested again unless forced. */

@@ -25,7 +25,7 @@ import { FakeFluent } from "./fake_fluent.ts";
 /** A world in virtual time: a bucket, a key-value store, Fluent, and the durable runs that were started. */
 export class World {
   readonly clock = new VirtualClock();
-  readonly store = new MemoryObjectStore({ bucket: "stock", clock: this.clock });
+  readonly store: MemoryObjectStore;
   readonly memory = new MemoryKeyValue();
   readonly fluent = new FakeFluent();
   readonly variables: Record<string, unknown> = {
@@ -38,6 +38,11 @@ export class World {
   /** What the run's Fluent port is; replaced by tests that need another one. */
   openFluent: IngestPorts["fluent"] = () => this.fluent;
   #runs = 0;
+
+  /** @param options what the object store can do */
+  constructor(options: { readonly conditionalPut?: boolean } = {}) {
+    this.store = new MemoryObjectStore({ bucket: "stock", clock: this.clock, ...options });
+  }
 
   get ports(): IngestPorts {
     return {
