@@ -21,6 +21,7 @@ export function explainPorts({ feeds, of }: Parts): ExplainPorts {
     store: ports.store,
     tracker: state.tracker,
     clock: systemClock,
+    customResolvers: ports.customResolvers,
     settingsOf: (feed) => of(feed ?? first).settings,
   };
 }

@@ -10,6 +10,7 @@ import {
   type Settings,
 } from "../ingest/mod.ts";
 import { factsOf, isTerminal, type JobRecord, type JobTracker, timelineOf } from "../jobs/mod.ts";
+import type { CustomResolvers } from "../mapping/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
 import type { KVStore } from "../state/mod.ts";
 import {
@@ -19,6 +20,7 @@ import {
   type Explanation,
   explanationSchema,
 } from "./explanation.ts";
+import { OutOfTime } from "./file_parts.ts";
 import { rowsAbout } from "./rows_about.ts";
 
 export { type Appearance, appearanceSchema, type Explanation, explanationSchema };
@@ -43,6 +45,8 @@ export interface ExplainPorts {
   readonly clock: Clock;
   /** The settings of a feed, undefined: of the first. */
   readonly settingsOf: (feed: string | undefined) => Settings;
+  /** The mapping files' own resolvers. */
+  readonly customResolvers?: CustomResolvers | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -51,9 +55,9 @@ export interface ExplainPorts {
  * it is.
  *
  * Nothing is kept for this beside what a job keeps anyway: its manifest, its journal, its report and the file or its
- * archived copy. So an explanation reads each file of the time once from its first byte to its last; at some hundred
- * thousand rows a second, twenty seconds are some millions of rows. Newest files come first, and the answer says whether
- * all were looked into.
+ * archived copy. So an explanation looks through each file of the time once for the SKU, and reads as rows what lies around
+ * it. Newest files come first. After twenty seconds it stops, also in the middle of a file, and the answer says whether all
+ * were looked into.
  */
 export async function explain(query: ExplainQuery, ports: ExplainPorts): Promise<Explanation> {
   const endsAt = ports.clock.now() + BUDGET_MS;
@@ -69,9 +73,13 @@ export async function explain(query: ExplainQuery, ports: ExplainPorts): Promise
     }
     const file = factsOf(job).file?.key;
     try {
-      found.push(...await inJob(query, job, ports));
+      found.push(...await inJob(query, job, ports, () => ports.clock.now() >= endsAt));
       files++;
     } catch (error) {
+      if (error instanceof OutOfTime) {
+        complete = false;
+        break;
+      }
       gaps.push({ jobId: job.jobId, ...(file === undefined ? {} : { file }), reason: messageOf(error) });
     }
   }
@@ -120,19 +128,24 @@ function deliveredAtOf(job: JobRecord): string | undefined {
   return timelineOf(job).findLast(({ stage, status }) => stage === "deliver" && !isTerminal(status))?.at;
 }
 
-async function inJob(query: ExplainQuery, job: JobRecord, ports: ExplainPorts): Promise<Appearance[]> {
-  const { kv, store, signal } = ports;
+async function inJob(
+  query: ExplainQuery,
+  job: JobRecord,
+  ports: ExplainPorts,
+  isOver: () => boolean,
+): Promise<Appearance[]> {
+  const { kv, store, signal, customResolvers } = ports;
   const { feed, file, reports, archivedAs, movedTo, rows } = factsOf(job);
   const settings = ports.settingsOf(feed);
   const manifest = await readManifest(store, manifestKey(settings.s3WorkPrefix, job.jobId), signal);
   const source = await sourceOf(manifest, archivedAs ?? movedTo ?? undefined, store, signal);
-  const about = await rowsAbout(query, manifest, source, store, signal);
+  const about = await rowsAbout(query, manifest, source, { store, signal, customResolvers, isOver });
   if (about.length === 0) return [];
   const deliveredAt = deliveredAtOf(job);
   const last = about.findLast(({ mapped }) => mapped !== undefined);
-  const failed = rows.failed > 0 && last && reports
-    ? await failureOf(store, reports, last.line, signal)
-    : undefined;
+  const told = rows.failed + rows.unconfirmed > 0 && last && reports
+    ? await toldOf(store, reports, last.line, signal)
+    : { namesUnanswered: false };
   const appearances: Appearance[] = [];
   for (const { line, endLine, raw, cells, offset, mapped, errors } of about) {
     const shared = {
@@ -155,8 +168,10 @@ async function inJob(query: ExplainQuery, job: JobRecord, ports: ExplainPorts): 
       continue;
     }
     const fate = await fateOf(job, manifest, { source, offset, line }, ports, kv);
-    if (failed) appearances.push({ ...own, ...fate, ...failed, outcome: "failed" });
-    else appearances.push({ ...own, ...fate });
+    const outcome = told.row === undefined && told.namesUnanswered && fate.outcome === "no-answer"
+      ? "confirmed"
+      : fate.outcome;
+    appearances.push({ ...own, ...fate, outcome, ...told.row });
   }
   return appearances;
 }
@@ -185,7 +200,7 @@ async function fateOf(
   job: JobRecord,
   manifest: Manifest,
   row: { readonly source: Manifest["source"]; readonly offset: number; readonly line: number },
-  { store, signal }: ExplainPorts,
+  { store, signal, customResolvers }: ExplainPorts,
   kv: KVStore,
 ): Promise<Fate> {
   const index = manifest.batches.findIndex(([start, length]) =>
@@ -201,7 +216,9 @@ async function fateOf(
   if (units.length > 1) {
     const range = { start: batch[0], end: batch[0] + batch[1] };
     const bytes = await readRange(store, row.source, range, signal);
-    const position = new BatchReader(manifest).rows(batch, bytes).findIndex(({ line }) => line === row.line);
+    const position = new BatchReader(manifest, customResolvers).rows(batch, bytes).findIndex(({ line }) =>
+      line === row.line
+    );
     unit = units.find(({ range: part }) => part && position >= part.from && position < part.from + part.rows);
   }
   const entry = unit?.entry;
@@ -223,17 +240,28 @@ async function fateOf(
   }
 }
 
-/** Why Fluent refused the row at a line; undefined when it did not. */
-async function failureOf(
+/** What a job's report tells of its rows. */
+interface Told {
+  /** What it says of the row that is asked about; absent when that is not in it. */
+  readonly row?: Pick<Appearance, "outcome" | "code" | "reason">;
+  /** Whether it names the rows without an answer: then one that is not in it was confirmed. */
+  readonly namesUnanswered: boolean;
+}
+
+async function toldOf(
   store: ObjectStore,
   reports: { readonly rejectsJsonl: string },
   line: number,
   signal: AbortSignal | undefined,
-): Promise<Pick<Appearance, "code" | "reason"> | undefined> {
+): Promise<Told> {
+  let namesUnanswered = false;
   for await (const { row } of rowsFrom(store, reports.rejectsJsonl, 0, signal)) {
-    if (row.outcome === "failed" && row.line === line) return { code: row.code, reason: row.message };
+    if (row.outcome === "unconfirmed") namesUnanswered = true;
+    if (row.outcome === "rejected" || row.line !== line) continue;
+    const outcome = row.outcome === "failed" ? "failed" : "no-answer";
+    return { row: { outcome, code: row.code, reason: row.message }, namesUnanswered };
   }
-  return undefined;
+  return { namesUnanswered };
 }
 
 function newestFirst(a: Appearance, b: Appearance): number {

@@ -1,7 +1,8 @@
 import { CsvReader } from "../csv/mod.ts";
 import { type Manifest, rowMapper } from "../ingest/mod.ts";
-import type { ObjectStore } from "../s3/mod.ts";
+import type { CustomResolvers } from "../mapping/mod.ts";
 import type { Appearance } from "./explanation.ts";
+import { bytesOf, partsWith, type Reading, wholeFile } from "./file_parts.ts";
 
 /** Length of UTF-8's byte order mark. */
 const MARK = [0xef, 0xbb, 0xbf];
@@ -18,19 +19,26 @@ export interface RowAbout {
   readonly errors: Pick<Appearance, "code" | "reason">;
 }
 
+/** How a file's rows are read. */
+export interface RowsReading extends Reading {
+  readonly customResolvers?: CustomResolvers | undefined;
+}
+
 /**
  * The rows of one file about a position, in the file's order: those the mapping gives that SKU and location, and those it
- * rejects whose cells name them.
+ * rejects whose cells name them. Where the mapping takes the SKU as it stands in its column, only the stretches of the
+ * file are read as rows in which it occurs.
+ *
+ * @throws OutOfTime
  */
 export async function rowsAbout(
   { sku, location }: { readonly sku: string; readonly location: string },
   manifest: Manifest,
   source: Manifest["source"],
-  store: ObjectStore,
-  signal: AbortSignal | undefined,
+  reading: RowsReading,
 ): Promise<RowAbout[]> {
   if (manifest.header.length === 0) return [];
-  const { map } = rowMapper(manifest, undefined);
+  const { map } = rowMapper(manifest, reading.customResolvers);
   const columnOf = (target: string) => {
     const from = manifest.mapping.fields[target]?.source;
     return from === undefined ? -1 : manifest.columns.indexOf(from);
@@ -38,7 +46,6 @@ export async function rowsAbout(
   const skuAt = columnOf("skuRef");
   const locationAt = columnOf("locationRef");
   const found: RowAbout[] = [];
-  const { body } = await store.openFile(source.key, { ifMatch: source.etag, ...(signal ? { signal } : {}) });
   let reader: CsvReader | undefined;
   let isHeader = true;
   const take = (items: ReturnType<CsvReader["push"]>) => {
@@ -83,15 +90,36 @@ export async function rowsAbout(
       });
     }
   };
-  for await (const chunk of body) {
-    const marked = reader === undefined && MARK.every((byte, i) => chunk[i] === byte);
-    reader ??= new CsvReader({
-      dialect: manifest.dialect,
-      expectedColumns: manifest.header.length,
-      startOffset: marked ? MARK.length : 0,
-    });
-    take(reader.push(marked ? chunk.subarray(MARK.length) : chunk));
+  const parts = standsInFile(sku, manifest)
+    ? await partsWith(sku, manifest, source, reading)
+    : [wholeFile(source)];
+  for (const { start, end, line } of parts) {
+    reader = undefined;
+    isHeader = start === 0;
+    for await (const chunk of bytesOf(source, reading, { start, end })) {
+      const marked: boolean = start === 0 && reader === undefined &&
+        MARK.every((byte, i) => chunk[i] === byte);
+      reader ??= new CsvReader({
+        dialect: manifest.dialect,
+        expectedColumns: manifest.header.length,
+        maxRecordBytes: manifest.maxRecordBytes,
+        startLine: line,
+        startOffset: start + (marked ? MARK.length : 0),
+      });
+      take(reader.push(marked ? chunk.subarray(MARK.length) : chunk));
+    }
+    if (reader) take(reader.end());
   }
-  if (reader) take(reader.end());
   return found;
+}
+
+/** Whether a row about this SKU has the SKU's own characters in the file: not where a resolver makes it of others. */
+function standsInFile(sku: string, { mapping, dialect }: Manifest): boolean {
+  const field = mapping.fields["skuRef"];
+  if (field?.source === undefined || field.source.startsWith("$") || field.defaultValue !== undefined) {
+    return false;
+  }
+  const isVerbatim = field.resolver === undefined || field.resolver === "sdk.trim";
+  // A quote inside of a quoted cell is written twice.
+  return isVerbatim && sku !== "" && !sku.includes(dialect.quote) && !sku.includes(dialect.escape);
 }

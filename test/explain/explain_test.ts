@@ -172,3 +172,84 @@ Deno.test("an explanation of an earlier moment knows only what was delivered by 
   assert.equal(gap.gaps[0]?.jobId, second.jobId);
   assert.match(gap.gaps[0]!.reason, /is not there/);
 });
+
+Deno.test("a large file is read as rows only around the SKU, and the whole of it where a resolver makes SKUs", async () => {
+  const lines = Array.from({ length: 20_000 }, (_, i) => `S-${String(i).padStart(5, "0")},L-${i % 7},${i}`);
+  lines[15_000] = `"S-00042","L-0",7`;
+  lines[19_999] = `S-00042,L-0,N/A`;
+  const text = ["sku,location,qty", ...lines].join("\n");
+  for (const resolver of ["sdk.trim", "custom.plain"]) {
+    const world = new World();
+    const customResolvers = { "custom.plain": (value: unknown) => String(value).trim() };
+    const { ports } = world;
+    const loadMapping: typeof ports.loadMapping = async (name) => {
+      const mapping = await ports.loadMapping(name);
+      const { skuRef, ...fields } = mapping.fields;
+      return { ...mapping, fields: { ...fields, skuRef: { ...skuRef, resolver } } };
+    };
+    Object.defineProperty(world, "ports", { value: { ...ports, customResolvers, loadMapping } });
+    const { job } = await world.ingest("stock.csv", text);
+    assert.equal(job.status, "completed_with_errors", job.message ?? "");
+    let asRows = 0;
+    const openFile = world.store.openFile.bind(world.store);
+    world.store.openFile = (key, options) => {
+      if (options?.range && key.endsWith(".csv")) asRows += options.range.end! - options.range.start;
+      return openFile(key, options);
+    };
+    const explained = await explain({ sku: "S-00042", location: "L-0" }, {
+      kv: world.ports.kv,
+      store: world.store,
+      tracker: world.state.tracker,
+      clock: world.clock,
+      settingsOf: () => world.settings,
+      customResolvers,
+    });
+    assert.deepEqual(explained.gaps, []);
+    assert.deepEqual(
+      explained.appearances.map(({ line, outcome }) => [line, outcome]),
+      [[20_001, "rejected"], [15_002, "confirmed"], [44, "superseded"]],
+    );
+    if (resolver === "sdk.trim") assert.ok(asRows < text.length / 10, `${asRows} of ${text.length} bytes`);
+    else assert.equal(asRows, text.length);
+  }
+});
+
+Deno.test("a row without an answer is told from its batch's others", async () => {
+  const world = new World();
+  world.fluent.silentSkus.add("B");
+  await world.ingest("stock.csv", "sku,location,qty\nA,L,1\nB,L,2\nC,L,3\n");
+  const outcomes = [];
+  for (const sku of ["A", "B", "C"]) {
+    const { appearances } = await explain({ sku, location: "L" }, {
+      kv: world.ports.kv,
+      store: world.store,
+      tracker: world.state.tracker,
+      clock: world.clock,
+      settingsOf: () => world.settings,
+    });
+    outcomes.push(appearances[0]?.outcome);
+  }
+  assert.deepEqual(outcomes, ["confirmed", "no-answer", "confirmed"]);
+});
+
+Deno.test("an explanation stops when its time is over, in the middle of a file as well, and says so", async () => {
+  const world = new World();
+  await world.ingest("older.csv", "sku,location,qty\nA,L,1\n");
+  world.clock.advance(60_000);
+  await world.ingest("newer.csv", "sku,location,qty\nA,L,2\n");
+  const openFile = world.store.openFile.bind(world.store);
+  let opened = 0;
+  world.store.openFile = (key, options) => {
+    if (key.endsWith(".csv") && ++opened === 3) world.clock.advance(20_000);
+    return openFile(key, options);
+  };
+  const explained = await explain({ sku: "A", location: "L" }, {
+    kv: world.ports.kv,
+    store: world.store,
+    tracker: world.state.tracker,
+    clock: world.clock,
+    settingsOf: () => world.settings,
+  });
+  assert.deepEqual([explained.complete, explained.files, explained.gaps.length], [false, 1, 0]);
+  assert.equal(explained.figure?.entity?.["qty"], 2);
+});
