@@ -58,8 +58,8 @@ export class JobIndex {
   readonly #kv: KVStore;
   readonly #clock: Clock;
   readonly #log: Logger;
-  /** Jobs whose entries this index has left in order. */
-  readonly #inOrder = new Set<string>();
+  /** Jobs whose entries this index has left in order, and at which keys: another process may have gone on with one. */
+  readonly #inOrder = new Map<string, string>();
 
   constructor(kv: KVStore, clock: Clock, log: Logger) {
     this.#kv = kv;
@@ -74,12 +74,12 @@ export class JobIndex {
     write: () => Promise<void>,
   ): Promise<void> {
     const { jobId } = after;
-    const left = this.#inOrder.has(jobId)
+    const known = before ? keysOf(summaryOf(before)) : [];
+    const left = before && this.#inOrder.get(jobId) === String(known)
       ? undefined
       : await readRecord(this.#kv, pendingKey(jobId), pendingSchema);
     this.#inOrder.delete(jobId);
     const now = this.#clock.now();
-    const known = before ? keysOf(summaryOf(before)) : [];
     // What an earlier change has left behind is unknown, once it was broken off.
     const old = left ? [...known, ...left.before, ...possibleKeys(before), ...possibleKeys(after)] : known;
     const pending: Pending = { v: 1, at: now, before: unique(old) };
@@ -88,7 +88,7 @@ export class JobIndex {
     await this.#place(after, old);
     // A reader may have taken this change for broken off meanwhile: then the announcement stays, for the next one.
     if (this.#clock.now() - now < BROKEN_AFTER_MS / 2) await this.#kv.delete(pendingKey(jobId));
-    if (!isTerminal(after.status)) this.#inOrder.add(jobId);
+    if (!isTerminal(after.status)) this.#inOrder.set(jobId, String(keysOf(summaryOf(after))));
   }
 
   /** What is being written now. Repairs what was broken off, and indexes some of the jobs that have no entries yet. */

@@ -1,5 +1,5 @@
 import { JobTracker } from "../../lib/jobs/mod.ts";
-import { VersoriKVAdapter } from "../../lib/state/mod.ts";
+import { type PlatformKeyValue, VersoriKVAdapter } from "../../lib/state/mod.ts";
 import { MemoryKeyValue } from "../state/memory_kv.ts";
 import { VirtualClock } from "../virtual_clock.ts";
 
@@ -10,7 +10,8 @@ export function historyWorld(ttlSeconds?: number) {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1));
   const memory = new MemoryKeyValue();
   /** As another process would have it: nothing of what the last one remembered. */
-  const tracker = () => new JobTracker(new VersoriKVAdapter(memory), undefined, ttlSeconds, clock);
+  const tracker = (kv: PlatformKeyValue = memory) =>
+    new JobTracker(new VersoriKVAdapter(kv), undefined, ttlSeconds, clock);
   return { clock, memory, tracker };
 }
 

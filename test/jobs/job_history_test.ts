@@ -263,3 +263,20 @@ Deno.test("what is over is removed a few at a time, record and entries", async (
   assert.equal(await tracker().sweep(5), 2);
   assert.deepEqual([...memory.entries.keys()].filter((key) => !key.endsWith("/.state")), []);
 });
+
+Deno.test("a process that goes on with a job another one died with leaves nothing of that behind", async () => {
+  const { memory, tracker } = historyWorld();
+  const own = tracker();
+  await own.createJob("a");
+  await own.updateJob("a", { status: "processing" });
+  memory.before = (operation) => {
+    if (operation === "delete") throw new Error("the process died");
+  };
+  await assert.rejects(tracker().markFailed("a", new Error("no")));
+  memory.before = () => {};
+  await own.reopenJob("a", { triggeredBy: "manual", message: "again" });
+  for (const status of JOB_STATUSES) {
+    const { jobs } = await tracker().history.list({ status: [status] });
+    assert.equal(jobs.length, status === "queued" ? 1 : 0, status);
+  }
+});

@@ -12,7 +12,10 @@ const MANIFEST = parseManifest(await readFile(new URL("versori.yaml", ROOT), "ut
 const NOWHERE = "http://127.0.0.1:9";
 
 /** The connector on the local platform, with nothing behind it: what is refused is refused before that. */
-async function withConnector(test: (platform: LocalPlatform) => Promise<void>): Promise<void> {
+async function withConnector(
+  test: (platform: LocalPlatform) => Promise<void>,
+  more: { readonly options?: { readonly requestBodyTimeoutMs: number } } = {},
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "security-"));
   const connections = Object.entries(MANIFEST.systems).map(([name, { auth }]) => [
     name,
@@ -31,6 +34,7 @@ async function withConnector(test: (platform: LocalPlatform) => Promise<void>): 
     connections: Object.fromEntries(connections),
     variables: { s3BucketName: "stock", fluentRetailerId: 1, s3Endpoint: NOWHERE },
     log: { format: "json", write: () => undefined },
+    ...more,
   });
   const platform = localPlatform(await main());
   try {
@@ -179,4 +183,61 @@ Deno.test("docs/security.md names tests for every threat, and each of them is th
       assert.ok(source.includes(name!), `${path} has no test '${name}'`);
     }
   }
+});
+
+Deno.test("10 MB in the body get a clear 4xx from every webhook and the page, and so do hostile headers and parameters", async () => {
+  await withConnector(async (platform) => {
+    const credentials = { "x-api-key": "right-key", authorization: `Basic ${btoa("user:right:password")}` };
+    const large = new Uint8Array(10_000_000).fill(0x78);
+    for (const id of Object.keys(MANIFEST.webhooks)) {
+      const ask = async (what: string, path: string, init: RequestInit) => {
+        const answer = await fetch(`${platform.url}/${path}`, init);
+        const text = await answer.text();
+        assert.ok(answer.status >= 400 && answer.status < 500, `${what} to ${id}: ${answer.status} ${text}`);
+        assert.doesNotMatch(text, /\bat .*\.ts:\d+|right-key|right:password/, `${what} to ${id}`);
+        assert.ok(text.length < 20_000, `${what} to ${id} is not sent back`);
+      };
+      const types: Record<string, string> = {
+        "inventory-payload": "text/csv",
+        "jobs-dashboard": "application/x-www-form-urlencoded",
+      };
+      const type = types[id] ?? "application/json";
+      await ask("10 MB", id, {
+        method: "POST",
+        headers: { ...credentials, "content-type": type },
+        body: large,
+      });
+      const cursor = encodeURIComponent("\u0000\u202e<script>".repeat(200));
+      await ask("a hostile cursor", `${id}?cursor=${cursor}&jobId=${cursor}`, {
+        method: id === "job-status" || id === "jobs-dashboard" ? "GET" : "POST",
+        headers: {
+          ...credentials,
+          "content-type": 'application/json; charset="<script>"',
+          "idempotency-key": "<script>".repeat(100),
+          cookie: "a=b; ".repeat(500),
+          "x-forwarded-host": "evil.example",
+          "content-encoding": "br",
+        },
+        ...(id === "job-status" || id === "jobs-dashboard" ? {} : { body: "{" }),
+      });
+    }
+  });
+});
+
+Deno.test("a body that arrives too slowly gets 408 from every webhook that reads one, and from the page", async () => {
+  await withConnector(async (platform) => {
+    const { hostname, port } = new URL(platform.url);
+    for (const [id, { method }] of Object.entries(MANIFEST.webhooks)) {
+      if (method === "get") continue;
+      const connection = await Deno.connect({ hostname, port: Number(port) });
+      const head = `POST /${id} HTTP/1.1\r\nhost: ${hostname}\r\nx-api-key: right-key\r\n` +
+        `authorization: Basic ${btoa("user:right:password")}\r\ncontent-type: application/json\r\n` +
+        "content-length: 1000\r\n\r\n{";
+      await connection.write(new TextEncoder().encode(head));
+      const buffer = new Uint8Array(4_096);
+      const length = await connection.read(buffer) ?? 0;
+      assert.match(new TextDecoder().decode(buffer.subarray(0, length)), /^HTTP\/1\.1 408 /, id);
+      connection.close();
+    }
+  }, { options: { requestBodyTimeoutMs: 150 } });
 });

@@ -11,6 +11,8 @@ export class MemoryKeyValue implements PlatformKeyValue {
   #lastPlace = 0;
   /** Called before every operation; may throw. */
   before: (operation: string, key: readonly string[]) => void | Promise<void> = () => {};
+  /** Called after every write and delete; may throw: then its answer is lost. */
+  after: (operation: string, key: readonly string[]) => void = () => {};
   writes = 0;
   /** Operations so far. */
   calls = 0;
@@ -29,11 +31,13 @@ export class MemoryKeyValue implements PlatformKeyValue {
     const path = check(key).join("/");
     if (this.updateMovesToFront || !this.entries.has(path)) this.#places.set(path, ++this.#lastPlace);
     this.entries.set(path, JSON.stringify(value));
+    this.after("set", key);
   }
 
   async delete(key: string[]): Promise<void> {
     await this.#begin("delete", key);
     this.entries.delete(check(key).join("/"));
+    this.after("delete", key);
   }
 
   async list(
