@@ -1,6 +1,6 @@
 import { S3Error } from "../s3/mod.ts";
 import { factsOf, type JobFacts, type JobRecord } from "../jobs/mod.ts";
-import { fileId, type IngestFile, type LedgerEntry } from "../state/mod.ts";
+import { fileId, type IngestFile, type LedgerEntry, StateError } from "../state/mod.ts";
 import { isSharedUser } from "./fluent_jobs.ts";
 import { manifestKey } from "./manifest.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
@@ -107,9 +107,9 @@ export function isFinal({ status }: LedgerEntry): boolean {
   return status === "completed" || status === "completed_with_errors" || status === "cancelled";
 }
 
-/** Whether something is in the way of the object store, rather than of everything. */
-export function isOfStore(error: unknown): boolean {
-  return error instanceof S3Error;
+/** Whether a failure is about one job or file, so that the others may go on: not when the state store doesn't answer. */
+export function isOfOne(error: unknown): boolean {
+  return error instanceof S3Error || (error instanceof StateError && error.code === "state-unreadable");
 }
 
 /** What is at a key now, as the ledger would name it. */

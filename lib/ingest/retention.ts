@@ -3,7 +3,7 @@ import { messageOf } from "../base/mod.ts";
 import { errorFields } from "../telemetry/mod.ts";
 import { type KVStore, type LedgerEntry, readRecord } from "../state/mod.ts";
 import {
-  isOfStore,
+  isOfOne,
   isWorkedOn,
   jobsOf,
   nameOfObject,
@@ -49,7 +49,7 @@ export function releaseJobs(most: number, tools: RemainsPorts): Promise<number> 
     try {
       return await releaseJob(job, tools);
     } catch (error) {
-      if (!isOfStore(error)) throw error;
+      if (!isOfOne(error)) throw error;
       // One job's objects must not keep all others from going.
       tools.ports.log.warn("what a job keeps could not be removed", {
         jobId: job.jobId,
@@ -140,15 +140,15 @@ async function forgetFile(id: string, entry: LedgerEntry, tools: RemainsPorts): 
   // Of a bucket the connector no longer looks into, nothing is known.
   if (entry.bucket !== undefined && entry.bucket !== ports.store.bucket) return false;
   const jobs = jobsOf(id, entry);
-  for (const jobId of jobs) {
-    if (await ports.kv.get(["jobs", jobId]) !== undefined || await isWorkedOn(jobId, tools)) return false;
-  }
   try {
+    for (const jobId of jobs) {
+      if (await ports.kv.get(["jobs", jobId]) !== undefined || await isWorkedOn(jobId, tools)) return false;
+    }
     if (await nameOfObject(entry.key, ports) === id) return false;
     // Its name would be given to the next job of the same content, which must find nothing of an earlier one.
     for (const jobId of jobs) await removeRemains(jobId, tools);
   } catch (error) {
-    if (!isOfStore(error)) throw error;
+    if (!isOfOne(error)) throw error;
     ports.log.warn("a file of the ledger could not be looked for", {
       key: entry.key,
       error: messageOf(error),

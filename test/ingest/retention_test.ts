@@ -256,3 +256,27 @@ async function fileOf(world: World, jobId: string) {
     lastModified: string;
   };
 }
+
+Deno.test("what a file's partitions left goes with its job, and not while one of them is at work; an unreadable run keeps its own job only", async () => {
+  const world = new World({ conditionalPut: true });
+  const { jobId } = await world.ingest("stock.csv", csvOf(20));
+  const run = `fluent-inventory/runs/${jobId}`;
+  const record = JSON.parse(world.memory.entries.get(run)!);
+  world.memory.entries.set(run, JSON.stringify({ ...record, partitions: { size: 10, count: 2, window: 1 } }));
+  // One that cannot be read keeps its job's record, and no other's.
+  const broken = await world.ingest("other.csv", csvOf(21));
+  const other = `fluent-inventory/runs/${broken.jobId}`;
+  const readable = world.memory.entries.get(other)!;
+  world.memory.entries.set(other, JSON.stringify({ v: 99 }));
+  // A partition's run that was only just told to stop has written its place once more.
+  await world.ports.kv.set(["partitions", jobId, "1"], { v: 1 });
+  world.clock.advance(8 * DAY_MS);
+  const claimed = await world.state.claims.acquire(`${jobId}-partition-1`, { run: "r", attempt: 1 });
+  assert.equal((await retain(tools(world), { most: 100, endsAt: Infinity })).jobs, 0);
+  if (claimed.kind === "ours") await claimed.claim.release();
+  assert.equal((await retain(tools(world), { most: 100, endsAt: Infinity })).jobs, 1);
+  world.memory.entries.set(other, readable);
+  await retainAll(world);
+  assert.deepEqual(keysOf(world, "claims/feed-", "files/"), []);
+  assert.deepEqual(await world.keys(`inventory/work/claims/${jobId}`), []);
+});
