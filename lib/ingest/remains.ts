@@ -1,12 +1,14 @@
 import { S3Error } from "../s3/mod.ts";
 import { factsOf, type JobFacts, type JobRecord } from "../jobs/mod.ts";
 import { fileId, type IngestFile, type LedgerEntry, StateError } from "../state/mod.ts";
+import { forgetCancel } from "./cancel.ts";
 import { isSharedUser } from "./fluent_jobs.ts";
+import { locate, type PlaceAside } from "./location.ts";
 import { manifestKey } from "./manifest.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import { jobIdOf } from "./request.ts";
 import { partitionClaim } from "./partition_record.ts";
-import { readRun, type RunRecord } from "./run_record.ts";
+import { readRun, type RunRecord, writeRun } from "./run_record.ts";
 import { stagedPrefix } from "./staging.ts";
 import { claimsPrefix } from "./sweep.ts";
 
@@ -34,13 +36,22 @@ export async function releaseJob(job: JobRecord, tools: RemainsPorts): Promise<b
   // A discovery that failed has a record and nothing else.
   if (!file) return true;
   const entry = await state.ledger.getFile(file);
-  const mayGoOn = entry?.jobId === job.jobId && !isFinal(entry) && await isThere(file, ports);
-  if (mayGoOn || (facts.feed !== undefined && await isSharedUser(ports.kv, facts.feed, job.jobId))) {
+  const mayGoOn = entry?.jobId === job.jobId && !isFinal(entry) && await isSomewhere(file, job.jobId, ports);
+  if (mayGoOn) {
+    await startAnother(job.jobId, ports);
     return true;
   }
+  if (facts.feed !== undefined && await isSharedUser(ports.kv, facts.feed, job.jobId)) return true;
   await removeRemains(job.jobId, tools);
   if (facts.as && (entry === undefined || isFinal(entry))) await removeStaged(file, tools);
   return true;
+}
+
+/** A job that is taken up again has another life: how the last one ended, or was to, is no business of it. */
+async function startAnother(jobId: string, { kv }: IngestPorts): Promise<void> {
+  await forgetCancel(kv, jobId);
+  const run = await readRun(kv, jobId);
+  if (run?.failure) await writeRun(kv, { ...run, failure: undefined });
 }
 
 /** Removes everything a job keeps beside its record. Doing it again, or going on with it after a crash, does no harm. */
@@ -64,6 +75,7 @@ export async function removeRemains(jobId: string, { settings, ports, state }: R
   }
   for (const name of ["cancels", "traces"]) await kv.delete([name, jobId]);
   for (const name of claims) await state.claims.forget(name);
+  for (const place of run?.places ?? []) await state.aside.forgetCopy(store.bucket, place);
   // The run last: it says where the rest is.
   await kv.delete(["runs", jobId]);
 }
@@ -97,14 +109,30 @@ export async function isThere(
   return found !== undefined && found.etag === file.etag && found.size === file.size;
 }
 
+/** Whether this version of a file still lies where it arrived, or where its job has moved it. */
+async function isSomewhere(file: IngestFile, jobId: string, ports: IngestPorts): Promise<boolean> {
+  const places = (await readRun(ports.kv, jobId))?.places ?? [];
+  return await locate(ports.store, file, places, ports.signal) !== undefined;
+}
+
+/** Where a job has moved its file, as far as a copy of it still lies there. */
+export async function placesLeft(jobId: string, { kv, store, signal }: IngestPorts): Promise<PlaceAside[]> {
+  const left: PlaceAside[] = [];
+  for (const place of (await readRun(kv, jobId))?.places ?? []) {
+    if ((await store.statFile(place.key, signal ? { signal } : {}))?.etag === place.etag) left.push(place);
+  }
+  return left;
+}
+
 /** Every job a file has had, by its name in the ledger. */
 export function jobsOf(id: string, { jobs, jobId }: LedgerEntry): readonly string[] {
   return [...new Set([...Array.from({ length: jobs }, (_, i) => jobIdOf(id, i + 1)), jobId])];
 }
 
-/** Whether a file in this state is never taken again unless somebody forces it. */
+/** Whether the job of a file in this state never goes on. */
 export function isFinal({ status }: LedgerEntry): boolean {
-  return status === "completed" || status === "completed_with_errors" || status === "cancelled";
+  return status === "completed" || status === "completed_with_errors" || status === "cancelled" ||
+    status === "replaced";
 }
 
 /** Whether a failure is about one job or file, so that the others may go on: not when the state store doesn't answer. */

@@ -3,10 +3,12 @@ import { messageOf } from "../base/mod.ts";
 import { errorFields } from "../telemetry/mod.ts";
 import { type KVStore, type LedgerEntry, readRecord } from "../state/mod.ts";
 import {
+  isFinal,
   isOfOne,
   isWorkedOn,
   jobsOf,
   nameOfObject,
+  placesLeft,
   releaseJob,
   type RemainsPorts,
   removeRemains,
@@ -28,6 +30,7 @@ const passSchema = z.object({
 type Pass = z.output<typeof passSchema>;
 
 const payloadSchema = z.object({ at: z.string() });
+const sightingSchema = z.object({ since: z.number() });
 
 /** What was removed. */
 export interface Retained {
@@ -102,6 +105,15 @@ export async function retain(
     }
     return { removed, next };
   });
+  // Of an object that was removed before it was taken; one that still waits is seen anew.
+  await pass("seen", kv, clock.now(), isOver, async (after) => {
+    const { entries, next } = await kv.page(["seen"], after);
+    for (const { key, value } of entries) {
+      const { success, data } = sightingSchema.safeParse(value);
+      if (success && data.since < Date.parse(before)) await kv.delete(key);
+    }
+    return { removed: 0, next };
+  });
   if (jobs + files + payloads > 0) log.info("what is over was removed", { jobs, files, payloads });
   return { jobs, files, payloads };
 }
@@ -145,6 +157,10 @@ async function forgetFile(id: string, entry: LedgerEntry, tools: RemainsPorts): 
       if (await ports.kv.get(["jobs", jobId]) !== undefined || await isWorkedOn(jobId, tools)) return false;
     }
     if (await nameOfObject(entry.key, ports) === id) return false;
+    // Held or failed, it lies aside and waits for somebody.
+    for (const jobId of jobs) {
+      if (!isFinal(entry) && (await placesLeft(jobId, ports)).length > 0) return false;
+    }
     // Its name would be given to the next job of the same content, which must find nothing of an earlier one.
     for (const jobId of jobs) await removeRemains(jobId, tools);
   } catch (error) {

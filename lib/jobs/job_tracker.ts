@@ -140,7 +140,8 @@ export class JobTracker {
         details: metadata.details ?? {},
         createdAt: now,
         updatedAt: now,
-        reopened: 0,
+        // What is left of a life that is over must not be taken for this one's.
+        reopened: kept ? kept.reopened + 1 : 0,
       };
       return await this.#write(record, undefined, kept);
     });

@@ -46,6 +46,12 @@ export class FilesAside {
       if (noted?.at.key === at.key) await this.#kv.delete(recordKey(file.bucket, key));
     }
   }
+
+  /** Forgets a copy of whatever file, under both its keys. */
+  async forgetCopy(bucket: string, at: FileCopy): Promise<void> {
+    const noted = await this.find(bucket, at.key);
+    if (noted && noted.at.key === at.key) await this.forget(noted.file, noted.at);
+  }
 }
 
 function keysOf({ file, at }: Pick<FileAside, "file" | "at">): readonly string[] {

@@ -111,32 +111,35 @@ Deno.test("a forgotten file that comes again is ingested from its first row, as 
   assert.equal(world.fluent.batches.length, sent + 1);
 });
 
-Deno.test("as long as a job may go on, it keeps its place: what was delivered is not sent again", async () => {
-  const world = new World();
-  world.variables["batchSize"] = 100;
-  world.variables["sendConcurrency"] = 1;
-  world.variables["stallTimeoutMinutes"] = 1;
-  let refuse = true;
-  world.fluent.before = (call, batch) => {
-    if (refuse && call === "sendBatch" && batch >= 2) throw new TypeError("a bug, say");
-  };
-  const { job, jobId } = await world.ingest("stock.csv", csvOf(500)).catch(async () => {
-    const [job] = await world.jobs();
-    return { job: job!, jobId: job!.jobId };
+for (const swept of [true, false]) {
+  Deno.test(`as long as a job may go on, it keeps its place, its record ${swept ? "swept" : "only expired"}: what was delivered is not sent again`, async () => {
+    const world = new World();
+    world.variables["batchSize"] = 100;
+    world.variables["sendConcurrency"] = 1;
+    world.variables["stallTimeoutMinutes"] = 1;
+    let refuse = true;
+    world.fluent.before = (call, batch) => {
+      if (refuse && call === "sendBatch" && batch >= 2) throw new TypeError("a bug, say");
+    };
+    const { job, jobId } = await world.ingest("stock.csv", csvOf(500)).catch(async () => {
+      const [job] = await world.jobs();
+      return { job: job!, jobId: job!.jobId };
+    });
+    assert.equal(job.status, "failed");
+    const before = world.fluent.batches.length;
+    assert.equal(before, 2);
+    world.clock.advance(200 * DAY_MS);
+    if (swept) await retainAll(world);
+    assert.equal(await world.state.tracker.getJob(jobId), undefined);
+    refuse = false;
+    const [key] = await world.keys("inventory/errors/");
+    const { files } = await world.discover({ key: key! });
+    assert.deepEqual(files.map((file) => [file.jobId, file.decision]), [[jobId, "resumed"]]);
+    await world.settle();
+    assert.equal((await world.job(jobId)).status, "completed");
+    assert.equal(world.fluent.batches.length, 5, "the two that were accepted are not sent again");
   });
-  assert.equal(job.status, "failed");
-  const before = world.fluent.batches.length;
-  assert.equal(before, 2);
-  world.clock.advance(200 * DAY_MS);
-  await retainAll(world);
-  assert.equal(await world.state.tracker.getJob(jobId), undefined);
-  refuse = false;
-  const { files } = await world.discover();
-  assert.deepEqual(files.map((file) => [file.jobId, file.decision]), [[jobId, "resumed"]]);
-  await world.settle();
-  assert.equal((await world.job(jobId)).status, "completed");
-  assert.equal(world.fluent.batches.length, 5, "the two that were accepted are not sent again");
-});
+}
 
 Deno.test("a crash at any operation of the removal leaves what the next one finishes", async () => {
   for (let at = 0;; at++) {
@@ -204,20 +207,37 @@ Deno.test("a file the connector made goes with the job that only looked at it, a
   await world.settle();
   world.clock.advance(200 * DAY_MS);
   await retainAll(world);
-  assert.deepEqual(await world.keys("inventory/work/staged/"), [held]);
-  assert.equal((await world.discover({ key: held, as })).files[0]?.decision, "held");
+  assert.deepEqual(await world.keys("inventory/work/staged/"), []);
+  const [aside] = await world.keys("inventory/held/");
+  assert.ok(aside);
+  assert.equal(
+    (await world.discover({ key: aside, as })).files[0]?.decision,
+    "held",
+    "somebody has to force it",
+  );
+  await world.store.deleteFile(aside);
+  world.clock.advance(2 * DAY_MS);
+  await retainAll(world);
+  assert.deepEqual(keysOf(world, "claims/feed-"), [], "once it is gone, nothing is left of it");
 });
 
 Deno.test("an idempotency key is remembered as long as a file, and longer while the payload waits", async () => {
   const world = new World();
   const at = new Date(world.clock.now()).toISOString();
+  await world.ports.kv.set(["seen", "x"], {
+    v: 1,
+    etag: "e",
+    size: 1,
+    lastModified: at,
+    since: world.clock.now(),
+  });
   for (const name of ["payload-a.csv", "payload-b.csv"]) {
     await world.ports.kv.set(["payloads", name], { v: 1, digest: "d", at });
   }
   await world.store.uploadFile("inventory/work/staged/payloads/payload-b.csv", csvOf(1));
   world.clock.advance(89 * DAY_MS);
   await retainAll(world);
-  assert.equal(keysOf(world).length, 2);
+  assert.equal(keysOf(world).length, 3);
   world.clock.advance(10 * DAY_MS);
   await retainAll(world);
   assert.deepEqual(keysOf(world), ["fluent-inventory/payloads/payload-b.csv"]);
