@@ -1,11 +1,17 @@
-import { ConnectorError } from "../base/mod.ts";
+import { ConnectorError, messageOf } from "../base/mod.ts";
 import { sentMessage } from "./batch_sender.ts";
 import { hasTurn } from "./feed_turn.ts";
 import { openFluentJob } from "./fluent_jobs.ts";
 import { FluentSession } from "./fluent_session.ts";
 import { Journal } from "./journal.ts";
-import { deletePartition, type PartitionRecord, readPartitions } from "./partition_record.ts";
+import {
+  deletePartition,
+  type PartitionRecord,
+  type PartitionRequest,
+  readPartitions,
+} from "./partition_record.ts";
 import { rangeOf } from "./partition_plan.ts";
+import type { IngestPorts } from "./ports.ts";
 import type { PartitionedRun } from "./run_record.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
@@ -83,7 +89,7 @@ async function start(work: Work, plan: PartitionedRun): Promise<StepOutcome> {
   const { started } = plan;
   if (!started) throw new RangeError("There is nothing to start");
   for (const partition of started.numbers) {
-    await ports.startPartition?.({
+    await startOne(ports, {
       v: 1,
       request,
       partition,
@@ -93,6 +99,18 @@ async function start(work: Work, plan: PartitionedRun): Promise<StepOutcome> {
   }
   await work.save({ partitions: { ...plan, started: { ...started, complete: true } } });
   return { kind: "again", afterMs: LOOK_MS };
+}
+
+/** @throws ConnectorError `run-not-started`, which may pass: starting it again does no harm */
+async function startOne(ports: IngestPorts, request: PartitionRequest): Promise<void> {
+  try {
+    await ports.startPartition?.(request);
+  } catch (cause) {
+    throw new ConnectorError(
+      `Cannot start the run that delivers partition ${request.partition}: ${messageOf(cause)}`,
+      { code: "run-not-started", retry: "later", cause },
+    );
+  }
 }
 
 /** The partitions with a batch of which it is open what becomes of it. */

@@ -100,10 +100,13 @@ export class Work {
     return this.#endsAt;
   }
 
-  /** Something was achieved: failures before it count no more. */
+  /** Something was achieved: failures and slices without progress before it count no more. */
   progressed(): void {
+    const { stalledSince, idle } = this.run;
     this.run.stalls = 0;
-    if (this.run.stalledSince !== undefined) this.run = { ...this.run, stalledSince: undefined };
+    if (stalledSince !== undefined || idle) {
+      this.run = { ...this.run, stalledSince: undefined, idle: undefined };
+    }
   }
 
   /** Whether this slice should stop at the next good place. */

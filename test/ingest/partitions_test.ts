@@ -19,6 +19,8 @@ type Slice = (owner: Owner) => Promise<SliceOutcome | PartitionOutcome>;
 class PartitionedWorld extends World {
   /** How many runs there were. */
   runs = 0;
+  /** How many starts of a partition's run are to fail. */
+  failingStarts = 0;
   readonly #atWork = new Set<Promise<void>>();
   /** Most requests under way at once. */
   mostAtOnce = 0;
@@ -44,6 +46,7 @@ class PartitionedWorld extends World {
         rest: (ms, signal) => this.clock.sleep(ms, signal).catch(() => {}),
       },
       startPartition: (request) => {
+        if (this.failingStarts-- > 0) return Promise.reject(new Error("the queue did not answer"));
         this.#add((owner) => runPartition(request, owner, this.settings, this.ports, this.state));
         return Promise.resolve();
       },
@@ -225,4 +228,48 @@ Deno.test("what another partition has under way is not taken for one's own lost 
   const jobId = await world.deliver(20);
   assert.equal((await world.job(jobId)).status, "completed");
   world.checkStock(20);
+});
+
+Deno.test("a queue that doesn't answer when a partition is started is asked again; the file stays where it is", async () => {
+  const world = new PartitionedWorld();
+  world.failingStarts = 4;
+  const jobId = await world.deliver(100);
+  const job = await world.job(jobId);
+  assert.equal(job.status, "completed");
+  assert.equal(job.details["retries"], 4);
+  assert.deepEqual(await world.keys("inventory/errors/"), []);
+  world.checkStock(100);
+});
+
+Deno.test("a file replaced while several runs deliver it ends its job as replaced, and is not taken for damaged", async () => {
+  const world = new PartitionedWorld();
+  const open = world.store.openFile.bind(world.store);
+  const key = "inventory/incoming/stock.csv";
+  let replaced = false;
+  world.store.openFile = async (name, options) => {
+    if (name === key && options?.range && !replaced) {
+      replaced = true;
+      await world.store.uploadFile(key, csvOf(50));
+    }
+    return await open(name, options);
+  };
+  const job = await world.job(await world.deliver(100));
+  assert.equal(job.status, "cancelled");
+  assert.match(job.message ?? "", /^Another version of 'inventory\/incoming\/stock\.csv' took its place/);
+  assert.deepEqual(await world.keys("inventory/errors/"), []);
+  assert.deepEqual(await world.keys("inventory/incoming/"), [key]);
+});
+
+Deno.test("a held file that is released is delivered by several runs from where it lies now", async () => {
+  const world = new PartitionedWorld();
+  const key = await world.put("stock.csv", csvOf(100, Array(10).fill("BAD,LOC-1,x")));
+  const { jobId } = (await world.discover()).files[0]!;
+  await world.work();
+  assert.deepEqual(await world.keys("inventory/held/"), ["inventory/held/stock.csv"]);
+  await world.discover({ key, force: { by: "ops", reason: "looked at it" } });
+  await world.work();
+  assert.equal((await world.job(jobId)).status, "completed_with_errors");
+  assert.ok(world.runs > 3, "several runs");
+  world.checkStock(100);
+  assert.deepEqual(await world.keys("inventory/held/"), []);
 });
