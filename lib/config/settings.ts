@@ -113,6 +113,8 @@ export const settingsSchema = z.object({
   maxRecordBytes: whole(1024, 64 * 1024 * 1024).default(1024 * 1024),
   maxExpandedMiB: whole(1, 1024 * 1024).default(4096),
   maxExpansionRatio: whole(2, 1_000_000).default(200),
+  resolverConcurrency: whole(1, 100).default(8),
+  resolverTimeoutSeconds: decimal(0.001, 20).default(10),
   fluentRetailerId: z.union([z.number().int().transform(String), z.string().trim()])
     .pipe(z.string().regex(/^[1-9]\d*$/, "expected the retailer's number, such as 1")),
   fluentSource: text().default("batch"),

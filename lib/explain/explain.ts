@@ -134,7 +134,7 @@ async function inJob(
   ports: ExplainPorts,
   isOver: () => boolean,
 ): Promise<Appearance[]> {
-  const { kv, store, signal, customResolvers } = ports;
+  const { store, signal, customResolvers } = ports;
   const { feed, file, reports, archivedAs, movedTo, rows } = factsOf(job);
   const settings = ports.settingsOf(feed);
   const manifest = await readManifest(store, manifestKey(settings.s3WorkPrefix, job.jobId), signal);
@@ -167,7 +167,7 @@ async function inJob(
       appearances.push({ ...own, outcome: "superseded", reason: `line ${last?.line} has the same key` });
       continue;
     }
-    const fate = await fateOf(job, manifest, { source, offset, line }, ports, kv);
+    const fate = await fateOf(job, manifest, { source, offset, line }, ports);
     const outcome = told.row === undefined && told.namesUnanswered && fate.outcome === "no-answer"
       ? "confirmed"
       : fate.outcome;
@@ -200,25 +200,23 @@ async function fateOf(
   job: JobRecord,
   manifest: Manifest,
   row: { readonly source: Manifest["source"]; readonly offset: number; readonly line: number },
-  { store, signal, customResolvers }: ExplainPorts,
-  kv: KVStore,
+  ports: ExplainPorts,
 ): Promise<Fate> {
   const index = manifest.batches.findIndex(([start, length]) =>
     row.offset >= start && row.offset < start + length
   );
   const batch = manifest.batches[index];
   if (!batch) return { outcome: "not-sent" };
-  const journal = await Journal.open(kv, job.jobId, manifest.batches.length, {
+  const journal = await Journal.open(ports.kv, job.jobId, manifest.batches.length, {
     window: manifest.journalWindow,
   });
   const units = journal.unitsOf(index);
   let unit = units[0];
   if (units.length > 1) {
     const range = { start: batch[0], end: batch[0] + batch[1] };
-    const bytes = await readRange(store, row.source, range, signal);
-    const position = new BatchReader(manifest, customResolvers).rows(batch, bytes).findIndex(({ line }) =>
-      line === row.line
-    );
+    const bytes = await readRange(ports.store, row.source, range, ports.signal);
+    const rows = await new BatchReader(manifest, ports).rows(batch, bytes);
+    const position = rows.findIndex(({ line }) => line === row.line);
     unit = units.find(({ range: part }) => part && position >= part.from && position < part.from + part.rows);
   }
   const entry = unit?.entry;

@@ -1,5 +1,5 @@
 import { CsvReader } from "../csv/mod.ts";
-import { type Manifest, rowMapper } from "../ingest/mod.ts";
+import { type Manifest, RowsAgain } from "../ingest/mod.ts";
 import type { CustomResolvers } from "../mapping/mod.ts";
 import type { Appearance } from "./explanation.ts";
 import { bytesOf, partsWith, type Reading, wholeFile } from "./file_parts.ts";
@@ -38,7 +38,7 @@ export async function rowsAbout(
   reading: RowsReading,
 ): Promise<RowAbout[]> {
   if (manifest.header.length === 0) return [];
-  const { map } = rowMapper(manifest, reading.customResolvers);
+  const again = new RowsAgain(manifest, reading);
   const columnOf = (target: string) => {
     const from = manifest.mapping.fields[target]?.source;
     return from === undefined ? -1 : manifest.columns.indexOf(from);
@@ -48,7 +48,7 @@ export async function rowsAbout(
   const found: RowAbout[] = [];
   let reader: CsvReader | undefined;
   let isHeader = true;
-  const take = (items: ReturnType<CsvReader["push"]>) => {
+  const take = async (items: ReturnType<CsvReader["push"]>) => {
     for (const item of items) {
       if (isHeader) {
         isHeader = false;
@@ -68,7 +68,8 @@ export async function rowsAbout(
         });
         continue;
       }
-      const mapped = map(item.cells);
+      const answer = again.map(item.line, item.cells);
+      const mapped = answer instanceof Promise ? await answer : answer;
       const isAbout = mapped.ok
         ? mapped.entity["skuRef"] === sku && mapped.entity["locationRef"] === location
         : item.cells[skuAt]?.trim() === sku && item.cells[locationAt]?.trim() === location;
@@ -106,9 +107,9 @@ export async function rowsAbout(
         startLine: line,
         startOffset: start + (marked ? MARK.length : 0),
       });
-      take(reader.push(marked ? chunk.subarray(MARK.length) : chunk));
+      await take(reader.push(marked ? chunk.subarray(MARK.length) : chunk));
     }
-    if (reader) take(reader.end());
+    if (reader) await take(reader.end());
   }
   return found;
 }

@@ -60,7 +60,7 @@ export async function batchPayloads(
   const journal = await Journal.open(ports.kv, jobId, manifest.batches.length, {
     window: manifest.journalWindow,
   });
-  const payload = await readPayload(ports, manifest, new BatchReader(manifest, ports.customResolvers), batch);
+  const payload = await readPayload(ports, manifest, new BatchReader(manifest, ports), batch);
   return journal.unitsOf(batch).map(({ part, range, entry }): BatchPayload => {
     const rows = rowsIn(payload.rows, range);
     const accepted = entry.state === "accepted" || entry.state === "settled" ? entry : undefined;

@@ -1,10 +1,18 @@
 import { ConnectorError, giveBack } from "../base/mod.ts";
 import { CsvReader } from "../csv/mod.ts";
-import { type CustomResolvers, type MappingError, type RowMapper, UniversalMapper } from "../mapping/mod.ts";
+import {
+  type CustomResolvers,
+  type MappedRow,
+  type MappingError,
+  type ResolverTimeout,
+  type RowMapper,
+  UniversalMapper,
+} from "../mapping/mod.ts";
 import { isRejectsCsv, restored } from "../report/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
 import { decodeLines } from "./line_set.ts";
 import type { Manifest, ManifestBatch } from "./manifest.ts";
+import { ResolvedValues } from "./resolved_values.ts";
 
 /** One row as it is sent, and where it came from. */
 export interface BatchRow {
@@ -16,18 +24,58 @@ export interface BatchRow {
   readonly length: number;
 }
 
+/** What is needed to map a file's rows again. */
+export interface MappingPorts {
+  readonly store: ObjectStore;
+  readonly customResolvers?: CustomResolvers | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Maps the rows of a file as its inspection did. Resolvers that answer later are not asked: what they gave was kept. */
+export class RowsAgain {
+  readonly #mapper: RowMapper;
+  readonly #values: ResolvedValues;
+
+  constructor(manifest: Manifest, ports: MappingPorts) {
+    this.#mapper = rowMapper(manifest, ports.customResolvers);
+    this.#values = new ResolvedValues(ports.store, manifest.resolved?.parts ?? [], ports.signal);
+  }
+
+  /** Without a promise where there is nothing to wait for. */
+  map(line: number, cells: readonly string[]): MappedRow | Promise<MappedRow> {
+    const { later } = this.#mapper;
+    return later ? this.#mapAgain(later.again, line, cells) : this.#mapper.map(cells);
+  }
+
+  async #mapAgain(
+    again: NonNullable<RowMapper["later"]>["again"],
+    line: number,
+    cells: readonly string[],
+  ): Promise<MappedRow> {
+    const values = await this.#values.of(line);
+    return values ? again(cells, values) : { ok: false, errors: [REJECTED_BEFORE] };
+  }
+}
+
+const REJECTED_BEFORE: MappingError = {
+  field: "",
+  code: "rejected-before",
+  value: undefined,
+  message: "The row was rejected when the file was read; the job's report says why",
+};
+
 /** Builds the rows of any batch from its bytes: the same bytes always give the same rows. */
 export class BatchReader {
   readonly #manifest: Manifest;
-  readonly #mapper: RowMapper;
+  readonly #again: RowsAgain;
 
-  constructor(manifest: Manifest, customResolvers?: CustomResolvers) {
+  constructor(manifest: Manifest, ports: MappingPorts) {
     this.#manifest = manifest;
-    this.#mapper = rowMapper(manifest, customResolvers);
+    this.#again = new RowsAgain(manifest, ports);
   }
 
   /** @throws ConnectorError `manifest-mismatch` when the bytes don't give the rows the manifest promised */
-  rows(batch: ManifestBatch, bytes: Uint8Array): BatchRow[] {
+  async rows(batch: ManifestBatch, bytes: Uint8Array): Promise<BatchRow[]> {
     const [start, , line, promised, encoded] = batch;
     const isSuperseded = decodeLines(encoded, line);
     const reader = new CsvReader({
@@ -40,7 +88,8 @@ export class BatchReader {
     const rows: BatchRow[] = [];
     for (const item of [...reader.push(bytes), ...reader.end()]) {
       if (item.kind === "damage" || isSuperseded(item.line)) continue;
-      const mapped = this.#mapper.map(item.cells);
+      const answer = this.#again.map(item.line, item.cells);
+      const mapped = answer instanceof Promise ? await answer : answer;
       if (!mapped.ok) continue;
       rows.push({
         entity: mapped.entity,
@@ -64,21 +113,36 @@ export class BatchReader {
 
 /** The mapping of a file, compiled for its columns. A header that comes again among the rows is refused. */
 export function rowMapper(
-  file: Pick<Manifest, "mapping" | "columns" | "context" | "header">,
+  file: Pick<Manifest, "mapping" | "columns" | "context" | "header" | "resolved">,
   customResolvers: CustomResolvers | undefined,
+  resolverTimeout?: ResolverTimeout,
 ): RowMapper {
-  const { mapping, columns, context, header } = file;
-  const mapper = new UniversalMapper(mapping, { context, ...(customResolvers ? { customResolvers } : {}) });
+  const { mapping, columns, context, header, resolved } = file;
+  const mapper = new UniversalMapper(mapping, {
+    context,
+    ...(customResolvers ? { customResolvers } : {}),
+    ...(resolverTimeout ? { resolverTimeout } : {}),
+  });
   // A column without a name in the mapping gets one that no mapping can refer to.
-  const row = mapper.compileRow(columns.map((column, i) => column ?? `\u0000${i}`));
+  const row = mapper.compileRow(columns.map((column, i) => column ?? `\u0000${i}`), resolved?.fields);
   // A corrected report: what was made harmless for people is again what the file said.
   const restores = isRejectsCsv(header);
   const isHeader = isAgain(header);
+  const map: RowMapper["map"] = (cells) =>
+    isHeader(cells) ? AGAIN : row.map(restores ? cells.map(restored) : cells);
+  const { later } = row;
+  if (!later) return { map };
   return {
-    map: (cells) =>
-      isHeader(cells)
-        ? { ok: false, errors: [REPEATED_HEADER] }
-        : row.map(restores ? cells.map(restored) : cells),
+    map,
+    later: {
+      fields: later.fields,
+      map: (cells) =>
+        isHeader(cells)
+          ? Promise.resolve({ mapped: AGAIN, values: [] })
+          : later.map(restores ? cells.map(restored) : cells),
+      again: (cells, values) =>
+        isHeader(cells) ? AGAIN : later.again(restores ? cells.map(restored) : cells, values),
+    },
   };
 }
 
@@ -88,6 +152,7 @@ const REPEATED_HEADER: MappingError = {
   value: undefined,
   message: "Cannot read this line as a row: it is the header again",
 };
+const AGAIN: MappedRow = { ok: false, errors: [REPEATED_HEADER] };
 
 /** Tells the header's own cells, however they are spaced and cased. */
 function isAgain(header: readonly string[]): (cells: readonly string[]) => boolean {

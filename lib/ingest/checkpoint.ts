@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { z } from "zod";
 import { ConnectorError } from "../base/mod.ts";
 import { inspectedFileSchema } from "./inspected_file.ts";
+import { resolvedPartSchema } from "./resolved_values.ts";
 import type { TallyPart } from "./row_tally.ts";
 import type { Work } from "./work.ts";
 
@@ -17,6 +18,8 @@ const checkpointSchema = z.object({
   /** Of the file's own bytes: going on, or done. */
   hash: z.union([z.object({ state: z.string(), bytes: count }), z.string()]),
   rejects: z.object({ parts: count, count }),
+  /** Values of resolvers that answer later. */
+  resolved: z.array(resolvedPartSchema).default([]),
   tally: z.object({
     read: count,
     accepted: count,

@@ -37,7 +37,7 @@ export async function confirm(work: Work): Promise<StepOutcome> {
     window: manifest.journalWindow,
   });
   const session = new FluentSession(work);
-  const tools = { manifest, journal, session, reader: new BatchReader(manifest, ports.customResolvers) };
+  const tools = { manifest, journal, session, reader: new BatchReader(manifest, ports) };
   const failure = await settleAll(work, tools);
   session.keep();
   await journal.flush();

@@ -1,19 +1,21 @@
 import { messageOf } from "../base/mod.ts";
-import { CsvReader } from "../csv/mod.ts";
+import { type CsvItem, CsvReader } from "../csv/mod.ts";
 import { calculateBatchSize } from "../fluent/mod.ts";
 import { S3Error } from "../s3/mod.ts";
 import { AUTO_GRAIN } from "./batch_plan.ts";
 import { rowMapper } from "./batch_reader.ts";
-import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { FileHash } from "./file_hash.ts";
 import { guard, isSnapshot, warningsOf } from "./guards.ts";
 import { openFluentJobAhead } from "./fluent_jobs.ts";
 import { otherContent } from "./checksum.ts";
 import { hashWhole, type NoRows, openInspected } from "./inspect_open.ts";
+import { inOrder } from "./in_order.ts";
 import { emptyManifest, type InspectedFile } from "./inspected_file.ts";
 import { type Manifest, type ManifestBatch, writeManifest } from "./manifest.ts";
 import { type PartitionPlan, planPartitions } from "./partition_plan.ts";
 import { RejectSpool } from "./reject_spool.ts";
+import { ResolvedSpool } from "./resolved_values.ts";
 import { RowTally } from "./row_tally.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
@@ -70,24 +72,59 @@ async function readRows(work: Work, inspection: Inspection): Promise<"all" | "mo
   let objects = inspection.objects;
   let { offset } = inspection.position;
   let noted = { offset, read: tally.read };
+  /** True when the slice has come to its end, and its place is noted. */
+  const take = async (items: readonly CsvItem[]): Promise<boolean> => {
+    for await (const position of takeItems(work, tally, items, reader)) {
+      await work.checkClaim();
+      work.run.rows.read = tally.read;
+      await work.showProgress({ stage: "inspect", message: `Read ${tally.read} rows` });
+      const isDue = position.offset - noted.offset >= CHECKPOINT_BYTES ||
+        tally.read - noted.read >= CHECKPOINT_ROWS;
+      // A slice that has not passed a whole record yet would only repeat itself.
+      const mayStop = work.expired && position.offset > inspection.position.offset &&
+        position.offset < file.source.size;
+      if (!isDue && !mayStop) continue;
+      objects = [...objects, await noteCheckpoint(work, inspection, position, objects)];
+      if (mayStop) return true;
+      noted = { offset: position.offset, read: tally.read };
+    }
+    return false;
+  };
   for await (const chunk of body) {
     if (typeof hash !== "string") hash.update(chunk, offset);
     offset += chunk.length;
-    for (const item of reader.push(chunk)) if (tally.take(item, reader)) await tally.rejects.flush();
-    await work.checkClaim();
-    work.run.rows.read = tally.read;
-    await work.showProgress({ stage: "inspect", message: `Read ${tally.read} rows` });
-    const isDue = offset - noted.offset >= CHECKPOINT_BYTES || tally.read - noted.read >= CHECKPOINT_ROWS;
-    // A slice that has not passed a whole record yet would only repeat itself.
-    const mayStop = work.expired && reader.position.offset > inspection.position.offset;
-    if (!isDue && !mayStop) continue;
-    objects = [...objects, await noteCheckpoint(work, inspection, reader.position, objects)];
-    if (mayStop) return "more";
-    noted = { offset, read: tally.read };
+    if (await take(reader.push(chunk))) return "more";
   }
-  for (const item of reader.end()) if (tally.take(item, reader)) await tally.rejects.flush();
-  await tally.rejects.flush();
+  if (await take(reader.end())) return "more";
+  await tally.flush();
   return "all";
+}
+
+/** Takes items in the file's order, and says after which place one may stop: each time no more of them is under way. */
+async function* takeItems(
+  work: Work,
+  tally: RowTally,
+  items: readonly CsvItem[],
+  reader: CsvReader,
+): AsyncGenerator<Inspection["position"], void, void> {
+  const { later } = tally;
+  if (!later) {
+    for (const item of items) if (tally.take(item, reader)) await tally.flush();
+    yield reader.position;
+    return;
+  }
+  let taken = 0;
+  const answers = inOrder(
+    items,
+    work.settings.resolverConcurrency,
+    async (item) => item.kind === "damage" ? undefined : { item, row: await later.map(item.cells) },
+  );
+  for await (const [item, answer] of answers) {
+    const isFull = answer ? tally.takeResolved(answer.item, reader, answer.row) : tally.take(item, reader);
+    if (isFull) await tally.flush();
+    const next = items[++taken];
+    yield next ? { line: next.line, offset: next.offset } : reader.position;
+  }
 }
 
 /** Stores where the inspection stands, so that a slice that dies later goes on from here. */
@@ -98,13 +135,14 @@ async function noteCheckpoint(
   before: readonly string[],
 ): Promise<string> {
   const { file, tally, hash } = inspection;
-  await tally.rejects.flush();
+  await tally.flush();
   await work.checkClaim(true);
   const state = {
     file,
     position,
     hash: typeof hash === "string" ? hash : hash.save(),
     rejects: { parts: tally.rejects.parts, count: tally.rejects.count },
+    resolved: [...tally.resolved.parts],
   };
   const key = await writeCheckpoint(work, state, tally.part(position.line), before);
   await work.save({ checkpoint: key });
@@ -116,12 +154,12 @@ async function resumed(work: Work): Promise<Inspection | undefined> {
   const { ports, run } = work;
   if (run.checkpoint === undefined) return undefined;
   try {
-    const { file: read, position, hash, rejects, parts, objects } = await readCheckpoint(
+    const { file: read, position, hash, parts, objects, ...spooled } = await readCheckpoint(
       work,
       run.checkpoint,
     );
     const file = { ...read, source: await work.whereNow(read.source) };
-    const tally = tallyOf(work, file, rejects);
+    const tally = tallyOf(work, file, spooled);
     tally.resume(parts, position.line);
     return {
       file,
@@ -160,13 +198,19 @@ async function* bytesFrom(
   yield* body;
 }
 
-function tallyOf(work: Work, file: InspectedFile, rejects?: { parts: number; count: number }): RowTally {
+function tallyOf(
+  work: Work,
+  file: InspectedFile,
+  spooled?: Pick<Checkpoint, "rejects" | "resolved">,
+): RowTally {
   const { ports, settings } = work;
+  const timeout = { ms: settings.resolverTimeoutSeconds * 1_000, clock: ports.clock };
   return new RowTally({
     random: ports.random,
     grain: settings.batchSize || AUTO_GRAIN,
-    rejects: new RejectSpool(work, rejects),
-    map: rowMapper(file, ports.customResolvers).map,
+    rejects: new RejectSpool(work, spooled?.rejects),
+    resolved: new ResolvedSpool(work, spooled?.resolved),
+    mapper: rowMapper(file, ports.customResolvers, timeout),
     columns: file.columns,
     source: { start: file.firstRow.offset, size: file.source.size },
   });
@@ -201,6 +245,9 @@ async function manifestOf(work: Work, { file, tally, hash }: Inspection): Promis
     rejectParts: tally.rejects.parts,
     superseded: tally.firstSuperseded(),
     warnings: [...warningsOf(guarded, settings), ...timeWarning(work)],
+    ...(tally.later
+      ? { resolved: { fields: [...tally.later.fields], parts: [...tally.resolved.parts] } }
+      : {}),
     ...(heldBecause ? { heldBecause } : {}),
     batchSize,
     ...(partitions ? { journalWindow: partitions.window } : {}),

@@ -45,7 +45,7 @@ export async function findLostAnswers(work: Work, tools: Tools, doubts: readonly
   let open = [...doubts];
   let undecided = 0;
   let everyJobListed = true;
-  const reader = new BatchReader(tools.manifest, work.ports.customResolvers);
+  const reader = new BatchReader(tools.manifest, work.ports);
   const candidates: string[] = [];
   let names: Map<string, Unit> | undefined;
   for (const [job, fluentJobId] of work.run.fluentJobs.entries()) {

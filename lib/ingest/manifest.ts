@@ -4,6 +4,7 @@ import { MAX_RECORD_BYTES } from "../csv/mod.ts";
 import { mappingFileSchema } from "../mapping/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
 import { ingestFileSchema } from "../state/mod.ts";
+import { resolvedSchema } from "./resolved_values.ts";
 
 const count = z.number().int().nonnegative();
 
@@ -54,6 +55,8 @@ export const manifestSchema = z.object({
   heldBecause: heldBecauseSchema.optional(),
   /** What is worth knowing of a file that is not held for it. */
   warnings: z.array(z.string()).default([]),
+  /** What resolvers that answer later gave; absent where the mapping has none. */
+  resolved: resolvedSchema.optional(),
   batchSize: count,
   /** What every batch says beside its rows; absent in manifests written before it was kept. */
   envelope: z.object({

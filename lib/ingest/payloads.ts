@@ -64,7 +64,7 @@ export async function readPayload(
   const batch = manifest.batches[index]!;
   const range = { start: batch[0], end: batch[0] + batch[1] };
   const bytes = await readRange(ports.store, manifest.source, range, ports.signal);
-  return { index, bytes, rows: reader.rows(batch, bytes) };
+  return { index, bytes, rows: await reader.rows(batch, bytes) };
 }
 
 /** The pending batches in order: their bytes fetched in large ranges, one range ahead, their rows mapped again and written. */
@@ -74,7 +74,7 @@ export async function* makePayloads(
   settings: Settings,
   pending: readonly number[],
 ): AsyncGenerator<ReadyPayload, void, void> {
-  const reader = new BatchReader(manifest, ports.customResolvers);
+  const reader = new BatchReader(manifest, ports);
   const abort = new AbortController();
   const signal = ports.signal ? AbortSignal.any([abort.signal, ports.signal]) : abort.signal;
   const fetchGroup = (group: Group) => readRange(ports.store, manifest.source, group, signal);
@@ -91,7 +91,7 @@ export async function* makePayloads(
         const batch = manifest.batches[index]!;
         const from = batch[0] - group.start;
         const own = bytes.subarray(from, from + batch[1]);
-        const rows = () => Promise.resolve(reader.rows(batch, own));
+        const rows = () => reader.rows(batch, own);
         const written = new WrittenBatch(requestOf(manifest, settings, await rows()));
         yield { index, bytes: own, rows, written };
       }

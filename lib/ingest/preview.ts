@@ -123,7 +123,7 @@ async function firstPayloads(ports: IngestPorts, manifest: Manifest): Promise<Re
   if (!first) return [];
   const range = { start: first[0], end: first[0] + first[1] };
   const bytes = await readRange(ports.store, manifest.source, range, ports.signal);
-  const rows = new BatchReader(manifest, ports.customResolvers).rows(first, bytes);
+  const rows = await new BatchReader(manifest, ports).rows(first, bytes);
   return rows.slice(0, SHOWN).map(({ entity }) => entity);
 }
 

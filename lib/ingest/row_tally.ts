@@ -1,10 +1,11 @@
-import type { CsvItem, CsvReader } from "../csv/mod.ts";
-import type { MappingError, RowMapper } from "../mapping/mod.ts";
+import type { CsvDamage, CsvItem, CsvReader, CsvRecord } from "../csv/mod.ts";
+import type { LaterMapper, MappedRow, MappingError, ResolvedRow, RowMapper } from "../mapping/mod.ts";
 import { LISTED_ROWS, type RejectedRow } from "../report/mod.ts";
 import { SegmentLog } from "./batch_plan.ts";
 import { KeyIndex, type Lines } from "./key_index.ts";
 import { LineSet } from "./line_set.ts";
 import type { RejectSpool } from "./reject_spool.ts";
+import type { ResolvedSpool } from "./resolved_values.ts";
 
 /** Rows after which it is guessed how many there will be. */
 const ROWS_TO_ESTIMATE = 1_000;
@@ -33,8 +34,9 @@ export class RowTally {
   readonly superseded = new LineSet();
   readonly segments: SegmentLog;
   readonly rejects: RejectSpool;
+  readonly resolved: ResolvedSpool;
   readonly #longSuperseded = new Map<number, number>();
-  readonly #map: RowMapper["map"];
+  readonly #mapper: RowMapper;
   readonly #columns: readonly (string | null)[];
   readonly #source: { readonly start: number; readonly size: number };
   #keys: KeyIndex;
@@ -50,33 +52,58 @@ export class RowTally {
     random: () => number;
     grain: number;
     rejects: RejectSpool;
-    map: RowMapper["map"];
+    resolved: ResolvedSpool;
+    mapper: RowMapper;
     columns: readonly (string | null)[];
     source: { readonly start: number; readonly size: number };
   }) {
     this.segments = new SegmentLog(init.grain);
     this.rejects = init.rejects;
-    this.#map = init.map;
+    this.resolved = init.resolved;
+    this.#mapper = init.mapper;
     this.#columns = init.columns;
     this.#source = init.source;
     this.#keys = new KeyIndex(init.random);
   }
 
-  /** Notes one item. True when the spool of rejects is full and should be flushed. */
+  /** How rows are mapped whose resolvers answer later; undefined where all answer at once. */
+  get later(): LaterMapper | undefined {
+    return this.#mapper.later;
+  }
+
+  /** Maps and notes one item. True when a spool is full and `flush` should be called. */
   take(item: CsvItem, reader: CsvReader): boolean {
+    return item.kind === "damage"
+      ? this.#damaged(item)
+      : this.#note(item, reader, this.#mapper.map(item.cells));
+  }
+
+  /** As `take`, for a row that was mapped by resolvers that answered later. */
+  takeResolved(item: CsvRecord, reader: CsvReader, row: ResolvedRow): boolean {
+    const isFull = row.mapped.ok && this.resolved.add(item.line, row.values);
+    return this.#note(item, reader, row.mapped) || isFull;
+  }
+
+  /** Writes out what the spools have gathered. */
+  async flush(): Promise<void> {
+    await this.rejects.flush();
+    await this.resolved.flush();
+  }
+
+  #damaged({ line, endLine, column, code, raw, message }: CsvDamage): boolean {
     this.read++;
-    if (item.kind === "damage") {
-      const { line, endLine, column, code, raw, message } = item;
-      return this.rejects.add({
-        line,
-        endLine,
-        ...(column === undefined ? {} : { column }),
-        code,
-        raw,
-        message,
-      });
-    }
-    const mapped = this.#map(item.cells);
+    return this.rejects.add({
+      line,
+      endLine,
+      ...(column === undefined ? {} : { column }),
+      code,
+      raw,
+      message,
+    });
+  }
+
+  #note(item: CsvRecord, reader: CsvReader, mapped: MappedRow): boolean {
+    this.read++;
     if (!mapped.ok) {
       return this.rejects.add(rejectedByMapping(item, reader.rawText(item), mapped.errors, this.#columns));
     }

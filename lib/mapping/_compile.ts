@@ -5,7 +5,13 @@ import { frozen } from "./_json.ts";
 import type { FieldConfig } from "./mapping_file.ts";
 import { type Read, reader } from "./_paths.ts";
 import { Refusal } from "./refusal.ts";
-import { type Convert, type CustomResolver, type ResolverHelpers, SDK_RESOLVERS } from "./resolvers.ts";
+import {
+  type Convert,
+  type CustomResolver,
+  type ResolverHelpers,
+  type ResolverTimeout,
+  SDK_RESOLVERS,
+} from "./resolvers.ts";
 
 /** Conversions a custom resolver's helpers keep ready, by name and options. */
 const KEPT_CONVERSIONS = 100;
@@ -13,12 +19,14 @@ const KEPT_CONVERSIONS = 100;
 /**
  * Fields, ready to be used on any number of records.
  *
+ * @param timeout of resolvers that answer later; none: they may take as long as they like
  * @param within what stands before their names: the dotted path of the object that holds them
  * @throws ConfigError when a custom resolver was never registered
  */
 export function compileFields(
   fields: Readonly<Record<string, FieldConfig>>,
   custom: ReadonlyMap<string, CustomResolver>,
+  timeout: ResolverTimeout | undefined,
   within = "",
 ): readonly Field[] {
   return Object.entries(fields).map(([name, given]): Field => {
@@ -34,8 +42,8 @@ export function compileFields(
       path: name.split("."),
       config,
       read: readerOf(config),
-      ...resolverOf(within + name, config, custom),
-      nested: config.fields && compileFields(config.fields, custom, inner),
+      ...resolverOf(within + name, config, custom, timeout),
+      nested: config.fields && compileFields(config.fields, custom, timeout, inner),
       element: undefined,
     };
     if (!config.isArray) return field;
@@ -55,11 +63,12 @@ function resolverOf(
   field: string,
   config: FieldConfig,
   custom: ReadonlyMap<string, CustomResolver>,
-): { convert: Convert | undefined; resolve: Resolve | undefined } {
+  timeout: ResolverTimeout | undefined,
+): Pick<Field, "convert" | "resolve" | "isLater"> {
   const { resolver: name, options = {} } = config;
-  if (name === undefined) return { convert: undefined, resolve: undefined };
+  if (name === undefined) return { convert: undefined, resolve: undefined, isLater: false };
   const convert = sdkConvert(name, options);
-  if (convert) return { convert, resolve: undefined };
+  if (convert) return { convert, resolve: undefined, isLater: false };
   const resolver = custom.get(name);
   if (!resolver) {
     throw new ConfigError(
@@ -67,9 +76,38 @@ function resolverOf(
     );
   }
   const helpers = helpersOf(options);
+  const isLater = Object.prototype.toString.call(resolver) === "[object AsyncFunction]";
+  const resolve: Resolve = (value, scope) => resolver(value, scope.data, scope.context, helpers);
   return {
     convert: undefined,
-    resolve: (value, scope) => resolver(value, scope.data, scope.context, helpers),
+    resolve: isLater && timeout ? inTime(name, resolver, helpers, timeout) : resolve,
+    isLater,
+  };
+}
+
+/** Refuses a value its resolver has no answer for in time, and tells the resolver to stop. */
+function inTime(
+  name: string,
+  resolver: CustomResolver,
+  helpers: ResolverHelpers,
+  { ms, clock }: ResolverTimeout,
+): Resolve {
+  const late = new Refusal("resolver-timeout", `an answer of '${name}' within ${ms / 1000} s`);
+  return async (value, { data, context }) => {
+    const tooLate = new AbortController();
+    const answered = new AbortController();
+    const waiting = clock.sleep(ms, answered.signal).then(() => {
+      throw new ResolverError(late);
+    });
+    try {
+      const answer = resolver(value, data, context, { ...helpers, signal: tooLate.signal });
+      return await Promise.race([answer, waiting]);
+    } catch (error) {
+      if (error instanceof ResolverError && error.refusal === late) tooLate.abort(error);
+      throw error;
+    } finally {
+      answered.abort();
+    }
   };
 }
 

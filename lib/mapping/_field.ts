@@ -41,13 +41,15 @@ export interface Field {
   /** One of the connector's own resolvers. */
   readonly convert: Convert | undefined;
   readonly resolve: Resolve | undefined;
+  /** Whether its resolver is declared to answer later. */
+  readonly isLater: boolean;
   readonly nested: readonly Field[] | undefined;
   /** The field of each element, where the field is a list: it has neither a default, nor is it required. */
   readonly element: Field | undefined;
 }
 
 const MISSING = new Refusal("value-missing", "a value");
-const ASYNC = new Refusal("resolver-async", "a resolver that answers at once");
+const ASYNC = new Refusal("resolver-async", "a resolver that answers at once, or is declared async");
 const NOT_JSON = new Refusal("not-json-value", "a value JSON can hold");
 
 /** What `fail` of a custom resolver's helpers throws. */

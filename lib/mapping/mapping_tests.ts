@@ -96,30 +96,31 @@ function keysAt(path: readonly PropertyKey[]): readonly string[] {
  *
  * @throws ConfigError when the mapping cannot be used at all
  */
-export function runMappingTests(
+export async function runMappingTests(
   mapping: MappingFile,
   tests: MappingTests,
   customResolvers?: CustomResolvers,
-): MappingTestReport {
+): Promise<MappingTestReport> {
   const mapper = new UniversalMapper(mapping, {
     context: tests.context ?? {},
     ...(customResolvers ? { customResolvers } : {}),
   });
   const coverage = new Coverage(mapping);
-  const outcomes = tests.tests.map((test): MappingTestOutcome => {
-    const why = failureOf(mapping, mapper, test, coverage);
-    return why === undefined ? { name: test.name, ok: true } : { name: test.name, ok: false, why };
-  });
+  const outcomes: MappingTestOutcome[] = [];
+  for (const test of tests.tests) {
+    const why = await failureOf(mapping, mapper, test, coverage);
+    outcomes.push(why === undefined ? { name: test.name, ok: true } : { name: test.name, ok: false, why });
+  }
   const failed = outcomes.filter(({ ok }) => !ok).length;
   return { passed: outcomes.length - failed, failed, outcomes, coverage: coverage.report() };
 }
 
-function failureOf(
+async function failureOf(
   mapping: MappingFile,
   mapper: UniversalMapper,
   test: MappingTest,
   coverage: Coverage,
-): string | undefined {
+): Promise<string | undefined> {
   const header = resolveHeader(mapping, Object.keys(test.row));
   if (test.held !== undefined || header.problem) {
     return header.problem?.code === test.held ? undefined : differs(
@@ -130,7 +131,8 @@ function failureOf(
   // As the flow names columns the mapping doesn't know.
   const columns = header.columns.map((column, i) => column ?? `\u0000${i}`);
   const cells = Object.values(test.row);
-  const mapped = mapper.compileRow(columns).map(cells);
+  const row = mapper.compileRow(columns);
+  const mapped = row.later ? (await row.later.map(cells)).mapped : row.map(cells);
   if (!mapped.ok) {
     const found = mapped.errors.map(({ field, code, message }) => ({ field, code, message }));
     const wanted = test.errors ?? [];

@@ -18,9 +18,10 @@ export {
   type CustomResolver,
   type CustomResolvers,
   type ResolverHelpers,
+  type ResolverTimeout,
   SDK_RESOLVERS,
 } from "./resolvers.ts";
-export { type MappedRow, type RowMapper } from "./row_mapper.ts";
+export { type LaterMapper, type MappedRow, type ResolvedRow, type RowMapper } from "./row_mapper.ts";
 export { Refusal } from "./refusal.ts";
 export { type MappingError } from "./_field.ts";
 export { type MapperOptions, type Mapping, type MapResult, UniversalMapper } from "./universal_mapper.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Clock } from "../base/mod.ts";
 import { dateParser } from "./_dates.ts";
 import { decimalConverter, isLossless, wholeConverter } from "./_numbers.ts";
 import { isJson } from "./_json.ts";
@@ -29,15 +30,26 @@ export interface ResolverHelpers {
   fail(expected: string, code?: string): never;
   /** Converts by a resolver that comes with the connector, and fails as it does. */
   resolve(name: string, value: unknown, options?: ResolverOptions): unknown;
+  /** Aborts when the answer would come too late; only where a resolver may answer later, within a time. */
+  readonly signal?: AbortSignal;
 }
 
-/** A resolver of one's own, `custom.NAME`: value, whole record, context, helpers; it may answer later. */
+/**
+ * A resolver of one's own, `custom.NAME`: value, whole record, context, helpers. One that answers later is an `async`
+ * function: rows of files are asked by it, and a promise of any other function is refused there.
+ */
 export type CustomResolver = (
   value: unknown,
   data: Readonly<Record<string, unknown>>,
   context: Readonly<Record<string, unknown>>,
   helpers: ResolverHelpers,
 ) => unknown;
+
+/** How long a resolver that answers later may take. */
+export interface ResolverTimeout {
+  readonly ms: number;
+  readonly clock: Clock;
+}
 
 /** Resolvers of one's own by their whole name. */
 export type CustomResolvers = Readonly<Record<string, CustomResolver>>;

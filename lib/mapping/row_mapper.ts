@@ -1,6 +1,6 @@
 import { ConfigError } from "../base/mod.ts";
 import { CONTEXT } from "./_check.ts";
-import { absent, type Data, errorOf, type Field, type MappingError, settle } from "./_field.ts";
+import { absent, type Data, errorOf, type Field, type MappingError, settle, settleLater } from "./_field.ts";
 import { own, put } from "./_paths.ts";
 import { isBlank, Refusal } from "./refusal.ts";
 
@@ -16,7 +16,27 @@ export type MappedRow =
 
 /** A mapping compiled for the columns of one file: synchronous, no I/O. */
 export interface RowMapper {
+  /** Maps a row at once; what a resolver would answer later is refused. */
   readonly map: (cells: readonly string[]) => MappedRow;
+  /** Present only where resolvers of the mapping answer later. */
+  readonly later?: LaterMapper;
+}
+
+/** Maps rows whose resolvers answer later: once by asking them, and again from what they gave. */
+export interface LaterMapper {
+  /** The fields they give, dotted; `values` are in this order. */
+  readonly fields: readonly string[];
+  /** Asks the resolvers. It never rejects: what they fail with is an error of the row. */
+  readonly map: (cells: readonly string[]) => Promise<ResolvedRow>;
+  /** The same row from the values they gave: asks none of them. */
+  readonly again: (cells: readonly string[], values: readonly unknown[]) => MappedRow;
+}
+
+/** A mapped row, and what its resolvers gave, as JSON keeps it. */
+export interface ResolvedRow {
+  readonly mapped: MappedRow;
+  /** Undefined where a field is left out. */
+  readonly values: readonly unknown[];
 }
 
 /** One field, compiled for a column. */
@@ -33,6 +53,8 @@ interface Step {
   readonly constant: unknown;
   /** Cells are the value as they are, unless blank. */
   readonly isPlain: boolean;
+  /** Its place among the fields whose values come later; negative when it is none of them. */
+  readonly later: number;
 }
 
 /**
@@ -40,6 +62,7 @@ interface Step {
  *
  * @param key names of fields
  * @param context values of `$context.NAME`
+ * @param resolved the fields whose values are given when a row is mapped again; default: whose resolvers answer later
  * @throws ConfigError when a field wants a list, or a value that no row provides is missing or wrong
  */
 export function compileRow(
@@ -47,9 +70,15 @@ export function compileRow(
   columns: readonly string[],
   key: readonly string[],
   context: Data,
+  resolved?: readonly string[],
 ): RowMapper {
   const groups: Group[] = [];
-  const steps = flatten(fields, [], groups).map(({ field, path }) => stepOf(field, path, columns, context));
+  const flat = flatten(fields, [], groups);
+  const laterFields = resolved ??
+    flat.filter(({ field }) => field.isLater).map(({ path }) => path.join("."));
+  const steps = flat.map(({ field, path }) =>
+    stepOf(field, path, columns, context, laterFields.indexOf(path.join(".")))
+  );
   const keyAt = key.map((name) => {
     const at = steps.findIndex(({ path }) => path.join(".") === name);
     if (at < 0) throw new ConfigError(`Cannot use the mapping: its key names '${name}', which is no field`);
@@ -58,7 +87,7 @@ export function compileRow(
   const needsData = steps.some(({ field }) => field.resolve !== undefined);
   const isKey = steps.map((_, i) => keyAt.includes(i));
 
-  const map = (cells: readonly string[]): MappedRow => {
+  const mapWith = (cells: readonly string[], given: readonly unknown[] | undefined): MappedRow => {
     const scope = needsData ? { data: recordOf(columns, cells), context } : NO_SCOPE;
     const entity: Record<string, unknown> = {};
     const keys: unknown[] = [];
@@ -66,7 +95,8 @@ export function compileRow(
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i]!;
       let value = step.constant;
-      if (step.cell >= 0) {
+      if (given !== undefined && step.later >= 0) value = given[step.later];
+      else if (step.cell >= 0) {
         const cell = cells[step.cell];
         value = step.isPlain && !isBlank(cell) ? cell : settle(step.field, cell, scope);
       } else if (step.field.resolve) {
@@ -84,7 +114,23 @@ export function compileRow(
     if (groups.length > 0) errors = settleGroups(groups, entity, errors);
     return errors ? { ok: false, errors } : { ok: true, entity, key: joined(keyAt, keys) };
   };
-  return { map };
+  const map = (cells: readonly string[]) => mapWith(cells, undefined);
+  if (laterFields.length === 0) return { map };
+  const asked = steps.filter(({ later }) => later >= 0).sort((a, b) => a.later - b.later);
+  const mapLater = async (cells: readonly string[]): Promise<ResolvedRow> => {
+    const scope = { data: recordOf(columns, cells), context };
+    const values = await Promise.all(asked.map(async ({ field, cell, found }) => {
+      const value = await settleLater(field, cell < 0 ? found : cells[cell], scope);
+      return value instanceof Refusal ? value : asJson(value);
+    }));
+    return { mapped: mapWith(cells, values), values };
+  };
+  return { map, later: { fields: laterFields, map: mapLater, again: mapWith } };
+}
+
+/** What is read back of a value that was put away. */
+function asJson(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 
 const NO_DATA: Data = Object.freeze(Object.create(null));
@@ -123,7 +169,13 @@ function joined(keyAt: readonly number[], values: readonly unknown[]): string {
   return key;
 }
 
-function stepOf(field: Field, path: readonly string[], columns: readonly string[], context: Data): Step {
+function stepOf(
+  field: Field,
+  path: readonly string[],
+  columns: readonly string[],
+  context: Data,
+  later: number,
+): Step {
   const { source } = field.config;
   const isColumn = source !== undefined && !source.startsWith(CONTEXT);
   const cell = isColumn ? columns.indexOf(source) : -1;
@@ -134,7 +186,7 @@ function stepOf(field: Field, path: readonly string[], columns: readonly string[
     throw new ConfigError(errorOf(field, found, constant).message);
   }
   const isPlain = field.convert === undefined && field.resolve === undefined;
-  return { field, path, top: path.length === 1 ? path[0] : undefined, cell, found, constant, isPlain };
+  return { field, path, top: path.length === 1 ? path[0] : undefined, cell, found, constant, isPlain, later };
 }
 
 function recordOf(columns: readonly string[], cells: readonly string[]): Data {

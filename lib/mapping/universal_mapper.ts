@@ -6,7 +6,12 @@ import { mapFields } from "./_map.ts";
 import { toldProblems } from "./_problems.ts";
 import { CUSTOM_RESOLVER, type FieldConfig, type MappingFile, mappingProblems } from "./mapping_file.ts";
 import { shown } from "./refusal.ts";
-import { type CustomResolver, type CustomResolvers, SDK_RESOLVERS } from "./resolvers.ts";
+import {
+  type CustomResolver,
+  type CustomResolvers,
+  type ResolverTimeout,
+  SDK_RESOLVERS,
+} from "./resolvers.ts";
 import { compileRow, type RowMapper } from "./row_mapper.ts";
 
 /** A mapped record: every error, not the first. */
@@ -22,6 +27,8 @@ export interface MapperOptions {
   readonly customResolvers?: CustomResolvers;
   /** Values of `$context.NAME` sources. */
   readonly context?: Readonly<Record<string, unknown>>;
+  /** How long an `async` custom resolver may take; without it, as long as it likes. */
+  readonly resolverTimeout?: ResolverTimeout;
   /** Told, once per file, which sources its columns lack. */
   readonly logger?: Logger;
 }
@@ -50,6 +57,7 @@ export class UniversalMapper {
   readonly #mapping: Mapping;
   readonly #context: Data;
   readonly #log: Logger;
+  readonly #timeout: ResolverTimeout | undefined;
   readonly #custom = new Map<string, CustomResolver>();
   #compiled: readonly Field[] | undefined;
 
@@ -61,6 +69,7 @@ export class UniversalMapper {
     this.#mapping = mapping;
     this.#context = options.context ?? {};
     this.#log = options.logger ?? silentLogger;
+    this.#timeout = options.resolverTimeout;
     this.registerResolvers(options.customResolvers ?? {});
   }
 
@@ -110,11 +119,13 @@ export class UniversalMapper {
   /**
    * Compiles the mapping for rows of these columns, named as the mapping's sources name them.
    *
+   * @param resolved fields whose values resolvers gave when the rows were mapped first; by default those whose
+   * resolvers answer later
    * @throws ConfigError when a custom resolver was never registered, a field wants a list, or a value that comes from
    * the context or the mapping itself is missing or wrong
    */
-  compileRow(columns: readonly string[]): RowMapper {
-    const row = compileRow(this.#fields(), columns, this.#mapping.key ?? [], this.#context);
+  compileRow(columns: readonly string[], resolved?: readonly string[]): RowMapper {
+    const row = compileRow(this.#fields(), columns, this.#mapping.key ?? [], this.#context, resolved);
     const missing = Object.values(this.#mapping.fields).map(({ source }) => source)
       .filter((source) => source !== undefined && !source.startsWith(CONTEXT) && !columns.includes(source));
     if (missing.length > 0) {
@@ -124,6 +135,6 @@ export class UniversalMapper {
   }
 
   #fields(): readonly Field[] {
-    return this.#compiled ??= compileFields(this.#mapping.fields, this.#custom);
+    return this.#compiled ??= compileFields(this.#mapping.fields, this.#custom, this.#timeout);
   }
 }

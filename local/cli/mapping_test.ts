@@ -33,7 +33,7 @@ export async function mappingTest(files: readonly string[], options: MappingTest
     const mapping = await readMappingFile(join(dirname(path), tests.mapping));
     reports.push({
       file: relative(typedPath("."), path),
-      ...runMappingTests(mapping, tests, CUSTOM_RESOLVERS),
+      ...await runMappingTests(mapping, tests, CUSTOM_RESOLVERS),
     });
   }
   const short = reports.filter(({ coverage }) => coverage.percent < options.minCoverage);

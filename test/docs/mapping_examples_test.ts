@@ -11,12 +11,12 @@ const blocks = [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language, 
 }));
 const json = blocks.filter(({ language }) => language === "json").map(({ code }) => code);
 
-Deno.test("the mapping of docs/mapping.md passes the tests of docs/mapping.md", () => {
+Deno.test("the mapping of docs/mapping.md passes the tests of docs/mapping.md", async () => {
   assert.equal(json.length, 2);
   const mapping = loadMapping(json[0]!, "docs/mapping.md");
   const tests = loadMappingTests(json[1]!, "docs/mapping.md");
   assert.equal(tests.mapping, `${mapping.name}.json`);
-  const { outcomes, passed } = runMappingTests(mapping, tests);
+  const { outcomes, passed } = await runMappingTests(mapping, tests);
   assert.deepEqual(outcomes.filter(({ ok }) => !ok), []);
   assert.equal(passed, 3);
 });

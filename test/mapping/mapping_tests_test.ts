@@ -30,7 +30,7 @@ const GOOD = { name: "good", row: { sku: " A ", qty: "1" }, entity: { sku: "A", 
 
 Deno.test("the shipped mapping passes its tests, and they cover at least 95 % of it", async () => {
   const text = await readFile(new URL("inventory.test.json", shipped), "utf8");
-  const report = runMappingTests(
+  const report = await runMappingTests(
     await readMappingFile("inventory"),
     loadMappingTests(text, "inventory.test.json"),
   );
@@ -44,8 +44,8 @@ Deno.test("the schema editors see is the one files are checked with", async () =
   assert.deepEqual(stored, mappingTestsJsonSchema());
 });
 
-Deno.test("a test says what was wanted and what came instead", () => {
-  const { passed, failed, outcomes } = run(
+Deno.test("a test says what was wanted and what came instead", async () => {
+  const { passed, failed, outcomes } = await run(
     GOOD,
     { name: "other entity", row: { sku: "A", qty: "1" }, entity: { sku: "A", qty: 2 } },
     { name: "more in it than wanted", row: { sku: "A", qty: "1" }, entity: { sku: "A" } },
@@ -82,15 +82,15 @@ Deno.test("a test says what was wanted and what came instead", () => {
   );
 });
 
-Deno.test("coverage counts what passing tests have seen, and names what they haven't", () => {
-  const few = run(GOOD).coverage;
+Deno.test("coverage counts what passing tests have seen, and names what they haven't", async () => {
+  const few = (await run(GOOD)).coverage;
   assert.deepEqual(few.fields, { covered: 2, total: 3 });
   assert.deepEqual(few.resolvers, { covered: 2, total: 2 });
   assert.deepEqual(few.missing, ["sku blank", "qty blank", "qty refused", "attributes.note value"]);
   assert.equal(few.outcomes.total, 7, "sku and note cannot be refused");
-  const failing = run({ ...GOOD, entity: { sku: "B", qty: 1 } }).coverage;
+  const failing = (await run({ ...GOOD, entity: { sku: "B", qty: 1 } })).coverage;
   assert.equal(failing.fields.covered + failing.outcomes.covered, 0, "a test that fails covers nothing");
-  const all = run(
+  const { coverage: all } = await run(
     { ...GOOD, row: { ...GOOD.row, note: "n" }, entity: { ...GOOD.entity, attributes: { note: "n" } } },
     { ...GOOD, row: { item: "A", qty: "1", note: "" } },
     { name: "refused", row: { sku: "A", qty: "x" }, errors: [{ field: "qty", code: "not-a-whole-number" }] },
@@ -99,7 +99,7 @@ Deno.test("coverage counts what passing tests have seen, and names what they hav
       row: { sku: "", qty: "" },
       errors: [{ field: "sku", code: "value-missing" }, { field: "qty", code: "value-missing" }],
     },
-  ).coverage;
+  );
   assert.deepEqual([all.percent, all.missing], [100, []]);
 });
 
