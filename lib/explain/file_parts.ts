@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { Manifest } from "../ingest/mod.ts";
+import { type Manifest, openSource } from "../ingest/mod.ts";
 import type { ObjectStore } from "../s3/mod.ts";
 
 /** Stretches read one by one at most; more are read as one, with what lies between them. */
@@ -33,12 +33,7 @@ export async function* bytesOf(
   { store, signal, isOver }: Reading,
   range?: { readonly start: number; readonly end: number },
 ): AsyncGenerator<Uint8Array> {
-  const { body } = await store.openFile(source.key, {
-    ifMatch: source.etag,
-    ...(range ? { range } : {}),
-    ...(signal ? { signal } : {}),
-  });
-  for await (const chunk of body) {
+  for await (const chunk of openSource(store, source, range, signal)) {
     if (isOver()) throw new OutOfTime();
     yield chunk;
   }

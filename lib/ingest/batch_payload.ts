@@ -86,9 +86,13 @@ async function sourceOf(
   manifest: Manifest,
 ): Promise<Manifest> {
   const { source } = manifest;
-  const stat = await store.statFile(source.key);
-  if (stat?.etag === source.etag) return manifest;
-  const isOwnCopy = source.key.endsWith(`${run.jobId}/source.csv`);
+  const stats = await Promise.all(
+    (source.parts ?? [source]).map(async ({ key, etag }) => (await store.statFile(key))?.etag === etag),
+  );
+  if (stats.every(Boolean)) return manifest;
+  // Earlier versions kept the copy in one object.
+  const isOwnCopy = source.key.includes(`${run.jobId}/source/`) ||
+    source.key.endsWith(`${run.jobId}/source.csv`);
   const elsewhere = isOwnCopy ? undefined : run.archivedAs ?? run.places?.at(-1)?.key;
   const found = elsewhere === undefined ? undefined : await store.statFile(elsewhere);
   if (found?.size === source.size) {

@@ -13,6 +13,7 @@ import type { ObjectStore } from "../s3/mod.ts";
 import { decodeLines } from "./line_set.ts";
 import type { Manifest, ManifestBatch } from "./manifest.ts";
 import { ResolvedValues } from "./resolved_values.ts";
+import { openSource, type Source } from "./source.ts";
 
 /** One row as it is sent, and where it came from. */
 export interface BatchRow {
@@ -166,18 +167,13 @@ function isAgain(header: readonly string[]): (cells: readonly string[]) => boole
 /** The bytes of a range of the manifest's source, exactly. */
 export async function readRange(
   store: ObjectStore,
-  source: { readonly key: string; readonly etag: string },
+  source: Source,
   range: { start: number; end: number },
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  const { body } = await store.openFile(source.key, {
-    range,
-    ifMatch: source.etag,
-    ...(signal ? { signal } : {}),
-  });
   const bytes = new Uint8Array(range.end - range.start);
   let at = 0;
-  for await (const chunk of body) {
+  for await (const chunk of openSource(store, source, range, signal)) {
     bytes.set(chunk, at);
     at += chunk.length;
     giveBack(chunk);

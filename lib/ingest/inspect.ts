@@ -17,6 +17,7 @@ import { type PartitionPlan, planPartitions } from "./partition_plan.ts";
 import { RejectSpool } from "./reject_spool.ts";
 import { ResolvedSpool } from "./resolved_values.ts";
 import { RowTally } from "./row_tally.ts";
+import { openSource } from "./source.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
 /** Bytes and rows after which an inspection notes its place, beside each slice's end: about 16 MB of keys at most. */
@@ -47,6 +48,7 @@ export async function inspect(work: Work): Promise<StepOutcome> {
   let inspection = await resumed(work);
   if (!inspection) {
     const opened = await openInspected(work);
+    if (opened.kind === "more") return { kind: "again", afterMs: 0 };
     if (opened.kind === "no-rows") return await finish(work, await heldManifest(work, opened));
     const { file, body, hash } = opened;
     inspection = { file, tally: tallyOf(work, file), body, position: file.firstRow, hash, objects: [] };
@@ -189,13 +191,8 @@ async function* bytesFrom(
   start: number,
 ): AsyncGenerator<Uint8Array, void, void> {
   if (start >= source.size) return;
-  const range = { start, end: source.size };
-  const { body } = await work.ports.store.openFile(source.key, {
-    range,
-    ifMatch: source.etag,
-    ...work.signal,
-  });
-  yield* body;
+  const { store, signal } = work.ports;
+  yield* openSource(store, source, { start, end: source.size }, signal);
 }
 
 function tallyOf(
@@ -301,6 +298,7 @@ async function finish(work: Work, manifest: Manifest): Promise<StepOutcome> {
       ? undefined
       : partitionsOf(work, manifest.source.size, manifest.batches.length),
     checkpoint: undefined,
+    normalised: undefined,
     isSnapshot: isSnapshot({ file: request.file, header: manifest.header }, work.settings),
     warnings: manifest.warnings.length > 0 ? manifest.warnings : undefined,
     ...(held && !forced ? { heldBecause: held } : {}),

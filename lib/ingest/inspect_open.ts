@@ -13,7 +13,8 @@ import { type MappingFile, resolveHeader } from "../mapping/mod.ts";
 import { FileHash } from "./file_hash.ts";
 import { emptyManifest, type InspectedFile } from "./inspected_file.ts";
 import type { HeldBecause, Manifest } from "./manifest.ts";
-import { expanded, normalise } from "./normalise.ts";
+import { expanded, normalise, normalisedBefore, skipped } from "./normalise.ts";
+import { openSource, type Source } from "./source.ts";
 import type { Work } from "./work.ts";
 
 /** A file whose rows can be read from here on. */
@@ -35,20 +36,30 @@ export interface NoRows {
   readonly problem?: HeldBecause;
 }
 
+/** A file that has yet to be made readable by range: the next slice goes on. */
+export interface NotYet {
+  readonly kind: "more";
+}
+
 /** Looks at a file's first bytes: what it is, how it is written, and what its header says. */
-export async function openInspected(work: Work): Promise<OpenedRows | NoRows> {
+export async function openInspected(work: Work): Promise<OpenedRows | NoRows | NotYet> {
   const { ports, settings } = work;
   const mapping = await ports.loadMapping(settings.mapping);
   const empty = emptyManifest(work, mapping, await work.readable());
   const hash = new FileHash();
-  const original = await openStream(work, empty.source);
+  const original = openStream(work, empty.source);
   const raw = hashed(original, hash);
   const head = await takeHead(raw);
   if (!isCompressed(head)) {
     const format = sniffHead(work, head);
     if (format.problem || head.length === 0) return await noRows(original, empty, format);
     if (format.encoding !== "utf-8") {
-      return await openNormalised(work, empty, withHead(head, raw), format, hash);
+      const before = normalisedBefore(work, format.encoding);
+      if (!before) return await openNormalised(work, empty, withHead(head, raw), format, hash);
+      await raw.return();
+      const rest = openStream(work, empty.source, before.offset);
+      const going = new FileHash(before.hash);
+      return await openNormalised(work, empty, hashed(rest, going, before.offset), format, going);
     }
     return openRows(work, empty, format, head, raw, hash) ?? await noRows(original, empty, format);
   }
@@ -62,7 +73,9 @@ export async function openInspected(work: Work): Promise<OpenedRows | NoRows> {
       for await (const _ of content) { /* its end is all that matters */ }
       return await noRows(original, empty, format);
     }
-    return await openNormalised(work, empty, withHead(inner, content), format, hash);
+    const done = normalisedBefore(work, format.encoding)?.offset ?? 0;
+    const rest = skipped(work, withHead(inner, content), done);
+    return await openNormalised(work, empty, rest, format, hash);
   } catch (error) {
     if (!(error instanceof ExpandError)) throw error;
     return await noRows(original, empty, { ...sniffed(empty), problem: error });
@@ -75,15 +88,12 @@ export async function openInspected(work: Work): Promise<OpenedRows | NoRows> {
 /** A stream that has been opened and can be closed early. */
 type Stream = AsyncGenerator<Uint8Array, void, void>;
 
-async function openStream(work: Work, source: Manifest["source"]): Promise<Stream> {
-  const { body } = await work.ports.store.openFile(source.key, { ifMatch: source.etag, ...work.signal });
-  return (async function* () {
-    yield* body;
-  })();
+function openStream({ ports: { store, signal } }: Work, source: Source, start = 0): Stream {
+  return openSource(store, source, start > 0 ? { start, end: source.size } : undefined, signal);
 }
 
-async function* hashed(stream: Stream, hash: FileHash): Stream {
-  let offset = 0;
+async function* hashed(stream: Stream, hash: FileHash, start = 0): Stream {
+  let offset = start;
   for await (const chunk of stream) {
     hash.update(chunk, offset);
     offset += chunk.length;
@@ -108,13 +118,14 @@ function declaredAs<N extends string>(name: N, value: string): { [n in N]?: stri
 async function openNormalised(
   work: Work,
   empty: Omit<Manifest, "sha256">,
-  content: AsyncIterable<Uint8Array>,
+  content: Stream,
   format: SniffedFormat,
   hash: FileHash,
-): Promise<OpenedRows | NoRows> {
-  const source = await normalise(work, content, format.encoding);
+): Promise<OpenedRows | NoRows | NotYet> {
+  const source = await normalise(work, content, format.encoding, hash);
+  if (source === "more") return { kind: "more" };
   if ("problem" in source) return noRowsOf(empty, { ...format, problem: source.problem });
-  const stream = await openStream(work, source);
+  const stream = openStream(work, source);
   const bytes = await takeHead(stream);
   // Decoding has taken any byte order mark away; expanding alone has not.
   const bomBytes = format.encoding === "utf-8" ? format.bomBytes : 0;
@@ -197,7 +208,7 @@ export async function hashWhole(work: Work): Promise<string> {
   const hash = new FileHash();
   const source = await work.readable();
   if (source.size > 0) {
-    for await (const chunk of hashed(await openStream(work, source), hash)) {
+    for await (const chunk of hashed(openStream(work, source), hash)) {
       giveBack(chunk);
       await work.checkClaim();
     }

@@ -23,6 +23,10 @@ const batchSchema = z.union([
   z.tuple([count, count, count, count, z.string()]),
 ]);
 
+/** An object, or one of several whose bytes follow one another. */
+export const sourcePartSchema = z.object({ key: z.string(), etag: z.string(), size: count });
+export type SourcePart = z.output<typeof sourcePartSchema>;
+
 /**
  * What inspect found in a file: everything the guards decide on, and everything deliver needs to build any batch
  * again, byte for byte, by reading a range of the source.
@@ -31,8 +35,8 @@ export const manifestSchema = z.object({
   v: z.literal(1),
   jobId: z.string(),
   file: ingestFileSchema,
-  /** The object the batches' ranges refer to: the file itself, or its copy in plain UTF-8. */
-  source: z.object({ key: z.string(), etag: z.string(), size: count }),
+  /** What the batches' ranges refer to: the file itself, or its copy in plain UTF-8, which may be in parts. */
+  source: sourcePartSchema.extend({ parts: z.array(sourcePartSchema).optional() }),
   encoding: z.string(),
   dialect: z.object({ delimiter: z.string(), quote: z.string(), escape: z.string() }),
   /** The file's header cells as they are, for the rejects report. */

@@ -4,7 +4,7 @@ import { type KVStore, readRecord } from "../state/mod.ts";
 import { NO_ROWS, rowsSchema } from "./books.ts";
 import { idleSchema } from "./idle.ts";
 import { placeAsideSchema } from "./location.ts";
-import { heldBecauseSchema } from "./manifest.ts";
+import { heldBecauseSchema, sourcePartSchema } from "./manifest.ts";
 import { partitionPlanSchema } from "./partition_plan.ts";
 
 /** The steps of a run, in order. */
@@ -44,6 +44,15 @@ export const runRecordSchema = z.object({
   checkpoint: z.string().optional(),
   /** How often one could not be read, and the inspection began anew. */
   checkpointsLost: count.optional(),
+  /** How much of a file that is not plain UTF-8 has been written back as such. */
+  normalised: z.object({
+    parts: z.array(sourcePartSchema),
+    /** Bytes of the content (expanded, not decoded) that are in them. */
+    offset: count,
+    encoding: z.string(),
+    /** Of the file's own bytes, as far as they were read. */
+    hash: z.object({ state: z.string(), bytes: count }),
+  }).optional(),
   heldBecause: heldBecauseSchema.optional(),
   /** Whether the file is a whole snapshot of its feed; known once inspect is done. */
   isSnapshot: z.boolean().optional(),

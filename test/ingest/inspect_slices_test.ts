@@ -21,7 +21,7 @@ function slowWorld(msPerChunk: number): World & { opened: { key: string; start: 
   const openFile = world.store.openFile.bind(world.store);
   world.store.openFile = async (key, options = {}) => {
     const { file, body } = await openFile(key, options);
-    const isSource = key.endsWith("stock.csv") || key.endsWith("source.csv");
+    const isSource = key.endsWith("stock.csv") || key.includes("/source/");
     if (isSource) world.opened.push({ key, start: options.range?.start ?? 0 });
     return {
       file,
