@@ -1,6 +1,7 @@
 import { type Clock, messageOf } from "../base/mod.ts";
 import {
   BatchReader,
+  isOwnCopy,
   Journal,
   type Manifest,
   manifestKey,
@@ -184,8 +185,7 @@ async function sourceOf(
   signal: AbortSignal | undefined,
 ): Promise<Manifest["source"]> {
   const { source } = manifest;
-  const isOwnCopy = source.key.endsWith(`${manifest.jobId}/source.csv`);
-  if (isOwnCopy || movedTo === undefined || movedTo === source.key) return source;
+  if (isOwnCopy(source, manifest.jobId) || movedTo === undefined || movedTo === source.key) return source;
   const found = await store.statFile(movedTo, signal ? { signal } : {});
   if (!found || found.size !== source.size) {
     throw new Error(`'${movedTo}' is not there, or is another file`);

@@ -5,6 +5,7 @@ import { BatchReader } from "./batch_reader.ts";
 import { Journal } from "./journal.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import type { IngestPorts, Settings } from "./ports.ts";
+import { isOwnCopy } from "./source.ts";
 import { readPayload, requestOf, rowsIn } from "./payloads.ts";
 import { readRun, type RunRecord } from "./run_record.ts";
 
@@ -90,10 +91,7 @@ async function sourceOf(
     (source.parts ?? [source]).map(async ({ key, etag }) => (await store.statFile(key))?.etag === etag),
   );
   if (stats.every(Boolean)) return manifest;
-  // Earlier versions kept the copy in one object.
-  const isOwnCopy = source.key.includes(`${run.jobId}/source/`) ||
-    source.key.endsWith(`${run.jobId}/source.csv`);
-  const elsewhere = isOwnCopy ? undefined : run.archivedAs ?? run.places?.at(-1)?.key;
+  const elsewhere = isOwnCopy(source, run.jobId) ? undefined : run.archivedAs ?? run.places?.at(-1)?.key;
   const found = elsewhere === undefined ? undefined : await store.statFile(elsewhere);
   if (found?.size === source.size) {
     return { ...manifest, source: { key: found.key, etag: found.etag, size: found.size } };

@@ -17,9 +17,8 @@ type Idle = z.output<typeof idleSchema>;
 const LEAST_SLICES = 3;
 
 /** Where a run stands, in what only progress changes. */
-function markOf({ step, checkpoint, normalised, batches, rows, fluentJobs }: RunRecord): string {
-  const inspected = checkpoint ?? normalised?.offset ?? "";
-  return [step, inspected, batches.sent, fluentJobs.length, rows.confirmed, rows.failed].join("|");
+function markOf({ step, checkpoint, batches, rows, fluentJobs }: RunRecord): string {
+  return [step, checkpoint ?? "", batches.sent, fluentJobs.length, rows.confirmed, rows.failed].join("|");
 }
 
 /** What is known at a slice's beginning of the slices before it that got no further. */

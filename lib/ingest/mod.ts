@@ -32,7 +32,7 @@ export {
   rowsFrom,
 } from "./job_rows.ts";
 export { ingestPayload, type Payload, type StagedPayload } from "./payload.ts";
-export { openSource } from "./source.ts";
+export { isOwnCopy, openSource } from "./source.ts";
 export { BatchReader, type MappingPorts, readRange, RowsAgain } from "./batch_reader.ts";
 export { Journal } from "./journal.ts";
 export { FeedSchedules, LOOK_EVERY_MINUTES } from "./feed_schedules.ts";

@@ -31,3 +31,9 @@ export async function* openSource(
     yield* (await store.openFile(key, { ifMatch: etag, range: own, ...options })).body;
   }
 }
+
+/** Whether a source is the job's own copy of its file, and not the file itself. */
+export function isOwnCopy({ key }: Source, jobId: string): boolean {
+  // Earlier versions kept the copy in one object.
+  return key.includes(`${jobId}/source/`) || key.endsWith(`${jobId}/source.csv`);
+}
