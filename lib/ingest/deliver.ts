@@ -38,21 +38,7 @@ export async function deliver(work: Work): Promise<StepOutcome> {
   try {
     const [manifest, journal, isOurTurn] = await reading;
     if (!isOurTurn) return { kind: "back", to: "turn" };
-    try {
-      const outcome = await sendAll(work, { manifest, journal, session }, opening);
-      // Whoever has taken the job over meanwhile has a journal of its own, which must not be written over.
-      await work.checkClaim(true);
-      await journal.rest();
-      return outcome;
-    } catch (error) {
-      // Nothing is under way any more. Only a Fluent that failed leaves a journal that is still ours to put in order; what
-      // fails here as well is told by the next slice.
-      await (error instanceof FluentApiError
-        ? work.checkClaim(true).then(() => journal.rest())
-        : journal.flush())
-        .catch(() => undefined);
-      throw error;
-    }
+    return await sendAll(work, { manifest, journal, session }, opening);
   } finally {
     // Whatever failed first is thrown; this only keeps the step from ending before its calls have.
     await Promise.allSettled([opening]);
@@ -66,8 +52,28 @@ interface Tools {
   readonly session: FluentSession;
 }
 
-/** Sends until nothing is left, asking in between for what became of batches whose answers were lost. */
+/** Sends what is left, and leaves the journal in order. */
 export async function sendAll(work: Work, tools: Tools, opening: Promise<void>): Promise<StepOutcome> {
+  const { journal } = tools;
+  try {
+    const outcome = await sendWhatIsLeft(work, tools, opening);
+    // Whoever has taken the job over meanwhile has a journal of its own, which must not be written over.
+    await work.checkClaim(true);
+    await journal.rest();
+    return outcome;
+  } catch (error) {
+    // Nothing is under way any more. Only a Fluent that failed leaves a journal that is still ours to put in order; what
+    // fails here as well is told by the next slice.
+    await (error instanceof FluentApiError
+      ? work.checkClaim(true).then(() => journal.rest())
+      : journal.flush())
+      .catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Sends until nothing is left, asking in between for what became of batches whose answers were lost. */
+async function sendWhatIsLeft(work: Work, tools: Tools, opening: Promise<void>): Promise<StepOutcome> {
   const { journal, session } = tools;
   const absent = new Map<string, { readonly resent: boolean }>();
   const trouble = new Trouble();

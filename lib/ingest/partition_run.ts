@@ -1,5 +1,4 @@
 import { ConnectorError, messageOf } from "../base/mod.ts";
-import { FluentApiError } from "../fluent/mod.ts";
 import { isTerminal } from "../jobs/mod.ts";
 import type { Owner } from "../state/mod.ts";
 import { errorFields } from "../telemetry/mod.ts";
@@ -185,17 +184,7 @@ async function send(
     }),
   ]);
   try {
-    const outcome = await sendAll(work, { manifest, journal, session }, Promise.resolve());
-    await work.checkClaim(true);
-    await journal.rest();
-    return outcome;
-  } catch (error) {
-    // As in `deliver`: only a Fluent that failed leaves a journal that is still ours to put in order.
-    await (error instanceof FluentApiError
-      ? work.checkClaim(true).then(() => journal.rest())
-      : journal.flush())
-      .catch(() => undefined);
-    throw error;
+    return await sendAll(work, { manifest, journal, session }, Promise.resolve());
   } finally {
     session.keep();
   }
