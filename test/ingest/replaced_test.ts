@@ -72,7 +72,21 @@ Deno.test("a file replaced half-way through its delivery is followed by its succ
     if (call === "sendBatch") world.clock.advance(30);
     return Promise.resolve();
   };
+  world.fluent.looksToComplete = 3;
+  const sent = world.fluent.batches;
+  let before: number | undefined;
+  world.fluent.before = () => {
+    const old = sent.filter(({ entities }) => (entities[0]?.qty ?? 0) < 9_000);
+    const isNext = sent.length > old.length;
+    // How often the least looked at of the old batches had been looked at when the next version was begun.
+    if (isNext) before ??= Math.min(...old.map(({ looks }) => looks));
+    return Promise.resolve();
+  };
   await world.settle();
+  assert.ok(
+    before !== undefined && before > 3,
+    `looked at ${before} times: not complete when its successor began`,
+  );
   const job = await world.job(jobId);
   assert.equal(job.status, "cancelled");
   assert.match(job.message ?? "", /; [1-9]\d* of 40 batches of this one (was|were) sent$/);
