@@ -95,7 +95,9 @@ const SCENES: Readonly<Record<string, (desk: Desk) => Scene | Promise<Scene>>> =
         "release JOB": `release ${jobs.held}`,
         "cancel JOB": `cancel ${jobs.alsoHeld}`,
         ...Object.fromEntries(
-          ["show", "rows", "replay", "watch"].map((verb) => [`${verb} JOB`, `${verb} ${jobs.delivered}`]),
+          ["show", "rows", "replay", "watch", "payload"].map((
+            verb,
+          ) => [`${verb} JOB`, `${verb} ${jobs.delivered}`]),
         ),
       },
       codes: {
