@@ -23,9 +23,9 @@ const lockSchema = z.object({
 export type Lock = z.output<typeof lockSchema>;
 
 /**
- * The lock file as it was committed, when it covers `wanted` (npm specifiers, `name@1.2.3`); else as it is on disk. Deno
- * rewrites the file for the needs of whatever command ran last, so that it may lack what others need, and two Denos
- * name peers differently.
+ * The lock file as it was committed, unless what is on disk has one of `wanted` (npm specifiers, `name@1.2.3`) that was
+ * not committed. Deno rewrites the file for the needs of whatever command ran last, so that it may lack what others
+ * need, and two Denos name peers differently.
  */
 export async function readLock(file: string, wanted: readonly string[]): Promise<Lock> {
   const { success, stdout } = await new Deno.Command("git", {
@@ -34,11 +34,11 @@ export async function readLock(file: string, wanted: readonly string[]): Promise
     cwd: dirname(file),
     stderr: "null",
   }).output().catch(() => NO_GIT);
-  if (success) {
-    const committed = lockSchema.parse(JSON.parse(new TextDecoder().decode(stdout)));
-    if (wanted.every((specifier) => `npm:${specifier}` in committed.specifiers)) return committed;
-  }
-  return lockSchema.parse(JSON.parse(await Deno.readTextFile(file)));
+  const onDisk = lockSchema.parse(JSON.parse(await Deno.readTextFile(file)));
+  if (!success) return onDisk;
+  const committed = lockSchema.parse(JSON.parse(new TextDecoder().decode(stdout)));
+  const isNew = (specifier: string) => specifier in onDisk.specifiers && !(specifier in committed.specifiers);
+  return wanted.some((name) => isNew(`npm:${name}`)) ? onDisk : committed;
 }
 
 /** A machine without git, or a folder that is no checkout: the file is all there is. */
