@@ -3,7 +3,8 @@ import { FluentApiError, type SendPermit, WrittenBatch } from "../fluent/mod.ts"
 import { halvesOf, type Range, REFUSALS_WITHOUT_ACCEPTANCE } from "../recovery/mod.ts";
 import { writeFailedRows } from "./failed_rows.ts";
 import { type FluentSession, tell } from "./fluent_session.ts";
-import { Journal, type Unit, type UnitEntry } from "./journal.ts";
+import { Journal, type Unit } from "./journal.ts";
+import type { UnitEntry } from "./journal_record.ts";
 import type { Manifest } from "./manifest.ts";
 import { type ReadyPayload, requestOf, rowsIn } from "./payloads.ts";
 import type { Prefetch } from "./prefetch.ts";

@@ -1,37 +1,20 @@
-import { z } from "zod";
 import { ConnectorError } from "../base/mod.ts";
 import type { Range } from "../recovery/mod.ts";
 import { type KVStore, readRecord } from "../state/mod.ts";
+import { SharedWrite } from "./_shared_write.ts";
+import {
+  fromStored,
+  partsSchema,
+  PLANNED,
+  toStored,
+  type UnitEntry,
+  windowSchema,
+} from "./journal_record.ts";
 
 /** Batches per record at most: 250 entries of at most about 200 characters stay below the largest value that is written. */
 export const JOURNAL_WINDOW = 250;
 /** Parts a batch may fall into: so many stay below the largest value that is written. */
 export const MAX_PARTS = 500;
-/** Of a reason; the whole of it is in the failed rows. */
-const REASON_CHARS = 120;
-
-/**
- * What is known of a batch, or of a part of one. `planned`: not sent. `sending`: a process that is gone may have sent it.
- * `ambiguous`: it was sent `tries` times to that Fluent job, and the answer is not known. `accepted`: Fluent gave it an
- * id. `refused`: Fluent said no, its rows have failed. `settled`: complete, every row counted; `by` says whether Fluent
- * answered for each row or only for the batch.
- */
-export type UnitEntry =
-  | { readonly state: "planned" }
-  | { readonly state: "sending" }
-  | { readonly state: "ambiguous"; readonly job: number; readonly tries: number }
-  | { readonly state: "accepted"; readonly job: number; readonly batchId: string }
-  | { readonly state: "refused"; readonly reason: string }
-  | {
-    readonly state: "settled";
-    readonly job: number;
-    readonly batchId: string;
-    readonly confirmed: number;
-    readonly failed: number;
-    readonly unconfirmed: number;
-    readonly by?: "batch";
-  };
-
 /** What is sent in one request: a whole batch, or some of its rows after Fluent refused the whole. */
 export interface Unit {
   readonly index: number;
@@ -42,67 +25,7 @@ export interface Unit {
   readonly entry: UnitEntry;
 }
 
-const PLANNED: UnitEntry = { state: "planned" };
 const SENDING: UnitEntry = { state: "sending" };
-
-const count = z.number().int().nonnegative();
-
-/** The stored form of an entry, short because there are many: null, or a tuple led by the state's letter. */
-const storedEntry = z.union([
-  z.null(),
-  z.tuple([z.literal("u"), count, count]),
-  z.tuple([z.literal("a"), count, z.string()]),
-  z.tuple([z.literal("r"), z.string()]),
-  z.tuple([z.literal("s"), count, z.string(), count, count, count]),
-  z.tuple([z.literal("s"), count, z.string(), count, count, count, z.literal("b")]),
-  /** In parts, which have a record of their own. */
-  z.tuple([z.literal("x")]),
-]);
-type StoredEntry = z.output<typeof storedEntry>;
-
-/** Version 1 knew neither `u`, `x` nor the seventh field of `s`; it reads the same. */
-const version = z.union([z.literal(1), z.literal(2)]);
-
-const windowSchema = z.object({
-  v: version,
-  /** Batches of this window below this index may have been sent, whatever their entry says. */
-  issued: count,
-  entries: z.array(storedEntry),
-});
-
-const partsSchema = z.object({ v: version, parts: z.array(z.tuple([count, count, storedEntry])) });
-
-/** The writes of one record: while one is under way, all changes that come in meanwhile go out with the next. */
-class SharedWrite {
-  readonly #write: () => Promise<void>;
-  #under: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
-
-  constructor(write: () => Promise<void>) {
-    this.#write = write;
-  }
-
-  /** The last write that is under way or waiting, if any. */
-  get last(): Promise<void> | undefined {
-    return this.#next ?? this.#under;
-  }
-
-  /** Resolves once what is true now is stored. */
-  now(): Promise<void> {
-    if (this.#next) return this.#next;
-    const write = async () => {
-      this.#next = undefined;
-      this.#under = this.#write();
-      try {
-        await this.#under;
-      } finally {
-        this.#under = undefined;
-      }
-    };
-    if (!this.#under) return write();
-    return this.#next = this.#under.then(write, write);
-  }
-}
 
 interface Window {
   /** What an earlier process left: batches below it that have no answer are in doubt. */
@@ -416,52 +339,4 @@ async function inGroups<T, R>(items: readonly T[], read: (item: T) => Promise<R>
     results.push(...await Promise.all(items.slice(at, at + 8).map(read)));
   }
   return results;
-}
-
-function toStored(entry: UnitEntry | Parts): StoredEntry {
-  switch (entry.state) {
-    case "planned":
-    case "sending":
-      return null;
-    case "ambiguous":
-      return ["u", entry.job, entry.tries];
-    case "accepted":
-      return ["a", entry.job, entry.batchId];
-    case "refused":
-      return ["r", entry.reason.slice(0, REASON_CHARS)];
-    case "settled": {
-      const { job, batchId, confirmed, failed, unconfirmed } = entry;
-      return entry.by
-        ? ["s", job, batchId, confirmed, failed, unconfirmed, "b"]
-        : ["s", job, batchId, confirmed, failed, unconfirmed];
-    }
-    case "split":
-      return ["x"];
-  }
-}
-
-function fromStored(stored: StoredEntry | undefined): UnitEntry {
-  if (stored === undefined || stored === null) return PLANNED;
-  switch (stored[0]) {
-    case "u":
-      return { state: "ambiguous", job: stored[1], tries: stored[2] };
-    case "a":
-      return { state: "accepted", job: stored[1], batchId: stored[2] };
-    case "r":
-      return { state: "refused", reason: stored[1] };
-    case "s": {
-      const [, job, batchId, confirmed, failed, unconfirmed, by] = stored;
-      return {
-        state: "settled",
-        job,
-        batchId,
-        confirmed,
-        failed,
-        unconfirmed,
-        ...(by ? { by: "batch" as const } : {}),
-      };
-    }
-    case "x":
-      return PLANNED;
-  }
 }

@@ -49,7 +49,9 @@ export {
   type Settings,
   type StepObserver,
 } from "./ports.ts";
-export { ingestState, runSlice, type SliceOutcome } from "./run.ts";
+export { ingestState } from "./ingest_state.ts";
+export { type SliceOutcome } from "./job_end.ts";
+export { runSlice } from "./run.ts";
 export { type PartitionRequest, partitionRequestSchema } from "./partition_record.ts";
 export { type PartitionOutcome, runPartition } from "./partition_run.ts";
 export { checkBooks, NO_ROWS, type Rows } from "./books.ts";

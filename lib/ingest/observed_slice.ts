@@ -7,7 +7,8 @@ import { type SpanRef, spanRefSchema, type Telemetry, type TelemetrySpan } from 
 import { NO_ROWS, type Rows, rowsSchema } from "./books.ts";
 import type { FluentPort, IngestPorts, IngestState, Settings, StepObserver } from "./ports.ts";
 import type { IngestRequest } from "./request.ts";
-import { runSlice, type SliceOutcome } from "./run.ts";
+import type { SliceOutcome } from "./job_end.ts";
+import { runSlice } from "./run.ts";
 import type { Step } from "./run_record.ts";
 
 /** The span of a job's first slice, which its later slices link to. Kept only where spans are recorded. */

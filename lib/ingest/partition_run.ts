@@ -6,6 +6,7 @@ import { JobCancelled } from "./cancel.ts";
 import { sendAll } from "./deliver.ts";
 import { FluentSession } from "./fluent_session.ts";
 import { Journal } from "./journal.ts";
+import { ingestState } from "./ingest_state.ts";
 import { ceilingOf, rangeOf } from "./partition_plan.ts";
 import {
   partitionClaim,
@@ -15,7 +16,6 @@ import {
   writePartition,
 } from "./partition_record.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
-import { ingestState } from "./run.ts";
 import { newRun, type PartitionedRun, readRun, type RunRecord } from "./run_record.ts";
 import { ClaimLost, type StepOutcome, Work } from "./work.ts";
 

@@ -6,7 +6,8 @@ import { BatchReader, readRange } from "./batch_reader.ts";
 import { type HeldBecause, type Manifest, manifestKey, readManifest } from "./manifest.ts";
 import type { IngestPorts, Settings } from "./ports.ts";
 import { readLines } from "./read_lines.ts";
-import { ingestState, runSlice } from "./run.ts";
+import { ingestState } from "./ingest_state.ts";
+import { runSlice } from "./run.ts";
 import { readRun } from "./run_record.ts";
 
 /** Payloads and examples of each kind that are shown. */

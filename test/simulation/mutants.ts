@@ -143,7 +143,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   step(
     "give up a job whose source is gone",
-    "ingest/run.ts",
+    "ingest/job_end.ts",
     "const must = work.run.removingSource === true;",
     "const must = false;",
   ),
