@@ -35,5 +35,5 @@ export async function* openSource(
 /** Whether a source is the job's own copy of its file, and not the file itself. */
 export function isOwnCopy({ key }: Source, jobId: string): boolean {
   // Earlier versions kept the copy in one object.
-  return key.includes(`${jobId}/source/`) || key.endsWith(`${jobId}/source.csv`);
+  return new RegExp(`(^|/)${jobId}/source(\\.csv|/[^/]+)$`).test(key);
 }

@@ -45,7 +45,7 @@ export async function copyVerified(
   const copy = await copyAt(work, from, target);
   if (copy) return copy;
   throw new ConnectorError(
-    `Cannot archive '${from.key}': expected the same ${from.size} bytes at '${target}', found something else; ` +
+    `Cannot move '${from.key}': expected the same ${from.size} bytes at '${target}', found something else; ` +
       "the source was left in place",
     { code: "archive-not-verified", retry: "later", details: { key: from.key, target } },
   );

@@ -9,7 +9,7 @@ import { type Manifest, readManifest } from "./manifest.ts";
 import type { IngestPorts, IngestState } from "./ports.ts";
 import type { IngestRequest } from "./request.ts";
 import { type RunRecord, writeRun } from "./run_record.ts";
-import type { Source } from "./source.ts";
+import { isOwnCopy, type Source } from "./source.ts";
 
 /** What a step says when it stops. */
 export type StepOutcome =
@@ -147,9 +147,7 @@ export class Work {
 
   /** The place of what was read: a copy of the connector's own, or the file, which may have been moved since. */
   async whereNow(source: Source): Promise<Source> {
-    const { settings, request } = this;
-    const isOwnCopy = source.key.startsWith(`${settings.s3WorkPrefix}${request.jobId}/`);
-    return isOwnCopy ? source : await this.readable();
+    return isOwnCopy(source, this.request.jobId) ? source : await this.readable();
   }
 
   /** The signal to hand on to whatever waits. */

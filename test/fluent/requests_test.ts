@@ -5,6 +5,7 @@ import {
   DEFAULT_MAX_REQUEST_BYTES,
   FluentRequestError,
   type SendBatchRequest,
+  WrittenBatch,
 } from "../../lib/fluent/mod.ts";
 import { batch, failure, FakeFluent, json, row } from "./_fake_fluent.ts";
 
@@ -77,6 +78,22 @@ Deno.test("a request of too many bytes is refused before it leaves; what counts 
   const full = { ...batch(5_000), source: "x".repeat(DEFAULT_MAX_REQUEST_BYTES) };
   assert((await failure(fluent.client().sendBatch("199", full))) instanceof FluentRequestError);
   await fluent.client().sendBatch("199", batch(5_000));
+});
+
+Deno.test("a batch written ahead leaves as its request would, is held to the same limit, and refused when it is written", async () => {
+  const fluent = new FakeFluent(() => json({ id: "7" }));
+  const request = batch(3);
+  const written = new WrittenBatch(request);
+  assert.equal(written.rows, 3);
+  await fluent.client().sendBatch("199", request);
+  await fluent.client().sendBatch("199", written);
+  const [first, second] = fluent.apiCalls;
+  assert.equal(second?.body, first?.body);
+
+  const tight = fluent.client({}, { maxRequestBytes: written.body.length - 1 });
+  assert((await failure(tight.sendBatch("199", written))) instanceof FluentRequestError);
+  assert.equal(fluent.apiCalls.length, 2);
+  assert.throws(() => new WrittenBatch(batch(0)), FluentRequestError);
 });
 
 const circular: Record<string, unknown> = {};
