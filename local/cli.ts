@@ -6,11 +6,11 @@
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { ConnectorError, messageOf } from "../lib/base/mod.ts";
-import { doctor, type DoctorOptions } from "./cli/doctor.ts";
+import type { DoctorOptions } from "./cli/doctor.ts";
 import { EXIT } from "./cli/exit_codes.ts";
-import { ingest, type IngestOptions } from "./cli/ingest.ts";
+import type { IngestOptions } from "./cli/ingest.ts";
 import { addJobsCommands } from "./cli/jobs.ts";
-import { mappingTest, type MappingTestOptions } from "./cli/mapping_test.ts";
+import type { MappingTestOptions } from "./cli/mapping_test.ts";
 import {
   toDelimiter,
   toEncoding,
@@ -21,12 +21,11 @@ import {
   toWorkers,
   typedPath,
 } from "./cli/option_values.ts";
-import { packageCommand } from "./cli/package.ts";
-import { preview, type PreviewOptions } from "./cli/preview.ts";
-import { setupCommand } from "./cli/setup.ts";
-import { start, type StartOptions } from "./cli/start.ts";
+import type { PreviewOptions } from "./cli/preview.ts";
+import type { StartOptions } from "./cli/start.ts";
 import { UsageError } from "./cli/usage_error.ts";
 
+// Each command loads what it needs when it is called: most need neither the platform nor the store.
 let exitCode: number = EXIT.completed;
 
 const program = new Command("fluent-inventory").exitOverride()
@@ -41,6 +40,7 @@ program.command("start")
   .option("--fresh", "forget all state first")
   .option("--verbose", "show the workflows' log")
   .action(async (options: StartOptions) => {
+    const { start } = await import("./cli/start.ts");
     exitCode = await start(options);
   });
 
@@ -69,6 +69,7 @@ program.command("ingest")
   .option("--workers <n>", "processes that work side by side on one state", toWorkers, 1)
   .option("--verbose", "show the workflows' log")
   .action(async (file: string, options: IngestOptions) => {
+    const { ingest } = await import("./cli/ingest.ts");
     exitCode = await ingest(file, options, process.env);
   });
 
@@ -89,6 +90,7 @@ program.command("doctor")
   .option("--sample <file>", "a file to try the mapping on", (file) => typedPath(file))
   .option("--json", "print what was found as one JSON object")
   .action(async (options: DoctorOptions) => {
+    const { doctor } = await import("./cli/doctor.ts");
     exitCode = await doctor(options, process.env);
   });
 
@@ -96,6 +98,7 @@ program.command("package")
   .description("write the folder that the Versori CLI deploys")
   .option("--out <dir>", "the folder", (dir) => typedPath(dir), "package-out")
   .action(async (options: { out: string }) => {
+    const { packageCommand } = await import("./cli/package.ts");
     exitCode = await packageCommand({ out: typedPath(options.out) });
   });
 
@@ -113,6 +116,7 @@ program.command("preview")
   .option("--reject-limit <limit>", "most rejected rows before the file is held: 5% or 100", toRejectLimit)
   .option("--json", "print what was found as one JSON object")
   .action(async (file: string, options: PreviewOptions) => {
+    const { preview } = await import("./cli/preview.ts");
     exitCode = await preview(file, options, process.env);
   });
 
@@ -123,6 +127,7 @@ program.command("mapping").description("work on mapping files")
   .option("--min-coverage <percent>", "least coverage of each mapping", toPercent("--min-coverage"), 95)
   .option("--json", "print the reports as JSON")
   .action(async (files: string[], options: MappingTestOptions) => {
+    const { mappingTest } = await import("./cli/mapping_test.ts");
     exitCode = await mappingTest(files, options);
   });
 
@@ -130,6 +135,7 @@ program.command("setup")
   .description("print the Versori CLI's commands that set a project up, as versori.yaml declares it")
   .option("--write <file>", "save them as a script, and .env.example beside it", (file) => typedPath(file))
   .action(async (options: { write?: string }) => {
+    const { setupCommand } = await import("./cli/setup.ts");
     exitCode = await setupCommand(options);
   });
 

@@ -4,7 +4,7 @@ import type { Explanation } from "../../lib/explain/mod.ts";
 import type { JobRow, ReplayedRows } from "../../lib/ingest/mod.ts";
 import { type JobDocument, type JobSummary } from "../../lib/jobs/mod.ts";
 import { ConfigError, systemClock } from "../../lib/base/mod.ts";
-import { type Stack, startStack } from "../stack.ts";
+import type { Stack } from "../stack.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { type Answered, JobsClient } from "./jobs_client.ts";
 import { payload } from "./jobs_payload.ts";
@@ -161,6 +161,7 @@ async function withStack<T>(
     if (value) return value;
     throw new ConfigError(`Environment variable ${name} is missing: --s3-endpoint needs it`);
   };
+  const { startStack } = await import("../stack.ts");
   const stack = await startStack({
     stateDir: place.state,
     port: 0,
