@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { explain } from "../../lib/explain/mod.ts";
+import { explain, type ExplainPorts } from "../../lib/explain/mod.ts";
 import { actOnJob } from "../../lib/ingest/mod.ts";
 import { World } from "../ingest/world.ts";
+import { seeded, whole } from "../simulation/random.ts";
 
 /** A row the model has written into a file, and what must become of it. */
 interface Written {
@@ -11,13 +12,20 @@ interface Written {
   outcome: "rejected" | "superseded" | "failed" | "confirmed";
 }
 
-/** The same numbers on every run (mulberry32). */
+/** Throws dice, the same way on every run. */
 function dice(seed: number): (sides: number) => number {
-  return (sides) => {
-    seed = seed + 0x6d2b79f5 | 0;
-    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
-    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
-    return ((t ^ t >>> 14) >>> 0) % sides;
+  const random = seeded(seed);
+  return (sides) => whole(random, 0, sides - 1);
+}
+
+/** What an explanation looks into: all a world has. */
+function portsOf(world: World): ExplainPorts {
+  return {
+    kv: world.ports.kv,
+    store: world.store,
+    tracker: world.state.tracker,
+    clock: world.clock,
+    settingsOf: () => world.settings,
   };
 }
 
@@ -104,13 +112,7 @@ Deno.test("an explanation is right for 1,000 random keys over 20 files with reje
     "the model is right about Fluent's stock",
   );
 
-  const ports = {
-    kv: world.ports.kv,
-    store: world.store,
-    tracker: world.state.tracker,
-    clock: world.clock,
-    settingsOf: () => world.settings,
-  };
+  const ports = portsOf(world);
   for (let n = 0; n < 1_000; n++) {
     const sku = `S-${roll(SKUS)}`;
     const location = `L-${roll(LOCATIONS)}`;
@@ -145,13 +147,7 @@ Deno.test("an explanation of an earlier moment knows only what was delivered by 
   const between = new Date(world.clock.now()).toISOString();
   world.clock.advance(60_000);
   const second = await world.ingest("second.csv", "sku,location,qty\nA,L,2\n");
-  const ports = {
-    kv: world.ports.kv,
-    store: world.store,
-    tracker: world.state.tracker,
-    clock: world.clock,
-    settingsOf: () => world.settings,
-  };
+  const ports = portsOf(world);
   const then = await explain({ sku: "A", location: "L", at: between }, ports);
   assert.equal(then.figure?.entity?.["qty"], 1);
   const now = await explain({ sku: "A", location: "L" }, ports);
@@ -197,11 +193,7 @@ Deno.test("a large file is read as rows only around the SKU, and the whole of it
       return openFile(key, options);
     };
     const explained = await explain({ sku: "S-00042", location: "L-0" }, {
-      kv: world.ports.kv,
-      store: world.store,
-      tracker: world.state.tracker,
-      clock: world.clock,
-      settingsOf: () => world.settings,
+      ...portsOf(world),
       customResolvers,
     });
     assert.deepEqual(explained.gaps, []);
@@ -220,13 +212,7 @@ Deno.test("a row without an answer is told from its batch's others", async () =>
   await world.ingest("stock.csv", "sku,location,qty\nA,L,1\nB,L,2\nC,L,3\n");
   const outcomes = [];
   for (const sku of ["A", "B", "C"]) {
-    const { appearances } = await explain({ sku, location: "L" }, {
-      kv: world.ports.kv,
-      store: world.store,
-      tracker: world.state.tracker,
-      clock: world.clock,
-      settingsOf: () => world.settings,
-    });
+    const { appearances } = await explain({ sku, location: "L" }, portsOf(world));
     outcomes.push(appearances[0]?.outcome);
   }
   assert.deepEqual(outcomes, ["confirmed", "no-answer", "confirmed"]);
@@ -243,13 +229,7 @@ Deno.test("an explanation stops when its time is over, in the middle of a file a
     if (key.endsWith(".csv") && ++opened === 3) world.clock.advance(20_000);
     return openFile(key, options);
   };
-  const explained = await explain({ sku: "A", location: "L" }, {
-    kv: world.ports.kv,
-    store: world.store,
-    tracker: world.state.tracker,
-    clock: world.clock,
-    settingsOf: () => world.settings,
-  });
+  const explained = await explain({ sku: "A", location: "L" }, portsOf(world));
   assert.deepEqual([explained.complete, explained.files, explained.gaps.length], [false, 1, 0]);
   assert.equal(explained.figure?.entity?.["qty"], 2);
 });
