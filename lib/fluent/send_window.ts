@@ -42,6 +42,8 @@ type Limit = NonNullable<SendWindowState["limit"]>;
 
 /** Part of the rate given up when the API says "too many", and won back within {@linkcode RECOVERY_MS}. */
 const RATE_CUT = 0.05;
+/** How far below a rate that was too much, by a little, the next one rests: at that rate itself chance decides. */
+const REST_BELOW = 0.02;
 /** How long until the rate that was too much is tried again; longer where few requests are sent. */
 const RECOVERY_MS = 30_000;
 /** The first ones are shorter: what the first burst said of the limit may be far from it. */
@@ -212,7 +214,7 @@ export class SendWindow {
     // What was asked was too much by a little, or by a lot; a second is too short to measure the little. The last one may
     // have been one of waiting, too: never less than half of what was asked.
     const byALot = asked !== undefined && taken < MUCH_LESS * asked;
-    const rate = asked === undefined ? taken : byALot ? Math.max(asked / 2, taken) : asked;
+    const rate = asked === undefined ? taken : byALot ? Math.max(asked / 2, taken) : asked * (1 - REST_BELOW);
     this.#limit = { rate, at: now, cuts: (this.#limit?.cuts ?? 0) + 1 };
     const needed = Math.ceil(rate * this.#latency.recent / 1_000) + 1;
     this.#cut(Math.max(0.5, needed / this.#window));
