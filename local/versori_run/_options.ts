@@ -120,12 +120,12 @@ export const optionsSchema = z.strictObject({
   // ---- of this stand-in only
   /**
    * A convenience of the local platform: the locks of worker processes that died are released at once rather than when
-   * their `ttl` is over. Dead is a worker whose heartbeat is older than `deadWorkerAfterMs` and whose process is gone.
+   * their `ttl` is over. Dead is a worker whose process on this machine is gone, or whose heartbeat is too old.
    * Default `true`; with `false` only the `ttl` redelivers, as on the platform.
    */
   reclaimDeadWorkers: z.boolean().default(true),
-  /** Age of a heartbeat that makes a worker suspect, in milliseconds. Default 2,000. */
-  deadWorkerAfterMs: positive.default(2000),
+  /** Age of a heartbeat that means death whatever process has the worker's pid, in milliseconds. Default 20,000. */
+  deadWorkerAfterMs: positive.default(20_000),
   /** Time between heartbeats, in milliseconds. Default 500. */
   heartbeatMs: positive.default(500),
   /** Time the queue is looked at again when nothing was due, in milliseconds. Default 50. */

@@ -6,8 +6,6 @@ import type { Database } from "./_database.ts";
 
 /** Distinguishes this process from an earlier one with the same pid. */
 const THIS_PROCESS = randomUUID();
-/** A heartbeat this many times too old means death even if some process has the pid. */
-const CERTAINLY_DEAD = 10;
 
 interface WorkerRow {
   readonly id: string;
@@ -50,14 +48,11 @@ export class WorkerRegistry {
     this.#db.run("UPDATE workers SET process = 'abandoned' WHERE id = ?", id);
   }
 
-  /** Workers that have not been seen for `suspectAfterMs` and whose process is gone. */
-  dead(suspectAfterMs: number): string[] {
+  /** Workers whose process is gone, and those not seen for `unseenMs`: another process may have the pid by now. */
+  dead(unseenMs: number): string[] {
     const now = this.#clock.now();
-    return this.#db.all<WorkerRow>(
-      "SELECT * FROM workers WHERE seen_at <= ?",
-      now - suspectAfterMs,
-    )
-      .filter((row) => now - row.seen_at >= suspectAfterMs * CERTAINLY_DEAD || !mayLive(row))
+    return this.#db.all<WorkerRow>("SELECT * FROM workers")
+      .filter((row) => now - row.seen_at >= unseenMs || !mayLive(row))
       .map((row) => row.id);
   }
 }

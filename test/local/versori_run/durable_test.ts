@@ -397,7 +397,7 @@ Deno.test("an abandoned platform's messages are delivered again: at their ttl, o
         await entered.promise;
         await before.abandon();
 
-        const options = { reclaimDeadWorkers, deadWorkerAfterMs: 30, heartbeatMs: 10 };
+        const options = { reclaimDeadWorkers, heartbeatMs: 10 };
         const after = await startPlatform(dir, [starter, workflow("work").then(() => "again")], { options });
         await after.waitForIdle();
         release.resolve();

@@ -84,7 +84,7 @@ Deno.test("the work of a killed process is delivered to another one: at once, or
       reclaimDeadWorkers ? "at once" : "at its ttl",
       () =>
         withFrontDesk(async (platform, dir, config) => {
-          const options = { reclaimDeadWorkers, deadWorkerAfterMs: 50, heartbeatMs: 20 };
+          const options = { reclaimDeadWorkers, heartbeatMs: 20 };
           const id = await startWork(platform, { mode: "hold" });
           const first = await spawn(dir, "first", { ...config, options });
           await until(
