@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+
 /** Turns of the microtask queue given to what an event set off: more than any chain of awaits here is long. */
 const TURNS = 32;
 
@@ -83,5 +85,5 @@ async function settle(): Promise<void> {
 
 /** Resolves once every promise that can go on has gone on. */
 function rest(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return setImmediate();
 }

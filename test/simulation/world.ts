@@ -74,6 +74,7 @@ export class SimulatedWorld {
   #born = 0;
   #triggers = 0;
   #deployment = EMPTY_DEPLOYMENT;
+  #settings: Settings | undefined;
   deaths = 0;
 
   constructor(options: WorldOptions) {
@@ -108,11 +109,16 @@ export class SimulatedWorld {
   deploy(afterMs: number, variables: Record<string, unknown>): void {
     this.scheduler.after(afterMs, () => {
       this.#deployment = { variables, mapping: laterMapping };
+      this.#settings = undefined;
     });
   }
 
   /** The settings new slices are given. */
   get settings(): Settings {
+    return this.#settings ??= this.#readSettings();
+  }
+
+  #readSettings(): Settings {
     const variables: Record<string, unknown> = {
       s3BucketName: "stock",
       fluentRetailerId: "1",
