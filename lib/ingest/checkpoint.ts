@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { z } from "zod";
-import { ConnectorError } from "../base/mod.ts";
+import { ConnectorError, giveBack } from "../base/mod.ts";
 import { inspectedFileSchema } from "./inspected_file.ts";
 import { resolvedPartSchema } from "./resolved_values.ts";
 import type { TallyPart } from "./row_tally.ts";
@@ -36,7 +36,8 @@ type CheckpointHead = z.output<typeof checkpointSchema>;
 
 /** Where an inspection stands, whole. */
 export interface Checkpoint extends Omit<CheckpointHead, "v" | "tally" | "blocks" | "before"> {
-  readonly parts: readonly TallyPart[];
+  /** Read one by one as they are taken up: together they may be as large as all the keys of the file. */
+  readonly parts: AsyncIterable<TallyPart>;
   /** The objects it is kept in. */
   readonly objects: readonly string[];
 }
@@ -80,13 +81,24 @@ export async function writeCheckpoint(
   return key;
 }
 
-/** @throws ConnectorError `checkpoint-unreadable`; S3Error when it cannot be fetched */
+/**
+ * The parts throw as well.
+ *
+ * @throws ConnectorError `checkpoint-unreadable`; S3Error when it cannot be fetched
+ */
 export async function readCheckpoint(work: Work, key: string): Promise<Checkpoint> {
   const last = await readObject(work, key);
   const { v: _v, tally: _tally, blocks: _blocks, before, ...state } = last.head;
-  const parts: TallyPart[] = [];
-  for (const earlier of before) parts.push((await readObject(work, earlier)).part);
-  return { ...state, parts: [...parts, last.part], objects: [...before, key] };
+  return { ...state, parts: partsOf(work, before, last.part), objects: [...before, key] };
+}
+
+async function* partsOf(
+  work: Work,
+  before: readonly string[],
+  last: TallyPart,
+): AsyncGenerator<TallyPart, void, void> {
+  for (const earlier of before) yield (await readObject(work, earlier)).part;
+  yield last;
 }
 
 async function readObject(work: Work, key: string): Promise<{ head: CheckpointHead; part: TallyPart }> {
@@ -94,6 +106,7 @@ async function readObject(work: Work, key: string): Promise<{ head: CheckpointHe
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
+  for (const chunk of chunks) giveBack(chunk);
   const unreadable = (why: string) =>
     new ConnectorError(`Cannot read the checkpoint '${key}': ${why}`, {
       code: "checkpoint-unreadable",

@@ -162,7 +162,7 @@ async function resumed(work: Work): Promise<Inspection | undefined> {
     );
     const file = { ...read, source: await work.whereNow(read.source) };
     const tally = tallyOf(work, file, spooled);
-    tally.resume(parts, position.line);
+    await tally.resume(parts, position.line);
     return {
       file,
       tally,

@@ -159,9 +159,11 @@ export class RowTally {
   }
 
   /** Takes up the parts of the checkpoints before, in order; to be called before anything else. */
-  resume(parts: readonly TallyPart[], nextLine: number): void {
-    for (const { state, blocks: [keys, segments, superseded] } of parts) {
-      if (parts[0]?.state === state) this.#keys = new KeyIndex(state.seed);
+  async resume(parts: AsyncIterable<TallyPart>, nextLine: number): Promise<void> {
+    let isFirst = true;
+    for await (const { state, blocks: [keys, segments, superseded] } of parts) {
+      if (isFirst) this.#keys = new KeyIndex(state.seed);
+      isFirst = false;
       this.#reserve(state.reserved);
       this.#keys.import(keys);
       const before = new Float64Array(new Uint8Array(superseded).buffer);
