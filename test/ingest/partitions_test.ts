@@ -1,96 +1,10 @@
 import assert from "node:assert/strict";
 import { WrittenBatch } from "../../lib/fluent/mod.ts";
 import { askToCancel } from "../../lib/ingest/cancel.ts";
-import {
-  batchPayloads,
-  type IngestPorts,
-  type PartitionOutcome,
-  runPartition,
-  runSlice,
-  type SliceOutcome,
-} from "../../lib/ingest/mod.ts";
-import type { Owner } from "../../lib/state/mod.ts";
+import { actOnJob, batchPayloads } from "../../lib/ingest/mod.ts";
 import { refusal } from "./fake_fluent.ts";
-import { csvOf, World } from "./world.ts";
-
-type Slice = (owner: Owner) => Promise<SliceOutcome | PartitionOutcome>;
-
-/** A world whose runs work side by side, those of partitions among them. */
-class PartitionedWorld extends World {
-  /** How many runs there were. */
-  runs = 0;
-  /** How many starts of a partition's run are to fail. */
-  failingStarts = 0;
-  readonly #atWork = new Set<Promise<void>>();
-  /** Most requests under way at once. */
-  mostAtOnce = 0;
-  #atOnce = 0;
-
-  constructor(variables: Record<string, unknown> = {}) {
-    super();
-    Object.assign(this.variables, { batchSize: 10, partitions: 3, partitionAboveMiB: 0, ...variables });
-    this.fluent.before = async (call) => {
-      if (call !== "sendBatch") return;
-      this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
-      await this.clock.sleep(100);
-      this.#atOnce--;
-    };
-  }
-
-  override get ports(): IngestPorts {
-    return {
-      ...super.ports,
-      // The event loop's pauses take virtual time as well, or time would run away from those at work.
-      turns: {
-        give: () => this.clock.sleep(0),
-        rest: (ms, signal) => this.clock.sleep(ms, signal).catch(() => {}),
-      },
-      startPartition: (request) => {
-        if (this.failingStarts-- > 0) return Promise.reject(new Error("the queue did not answer"));
-        this.#add((owner) => runPartition(request, owner, this.settings, this.ports, this.state));
-        return Promise.resolve();
-      },
-    };
-  }
-
-  #add(slice: Slice): void {
-    const run = this.#run(`side-${this.runs++}`, slice).finally(() => this.#atWork.delete(run));
-    this.#atWork.add(run);
-  }
-
-  /** Delivers one run until it asks for no more. */
-  async #run(id: string, slice: Slice): Promise<void> {
-    for (let attempt = 1; attempt < 500; attempt++) {
-      const outcome = await slice({ run: id, attempt });
-      if (!("afterMs" in outcome)) return;
-      await this.clock.sleep(Math.max(1, outcome.afterMs));
-    }
-    assert.fail("the run never ends");
-  }
-
-  /** Works side by side on all that was started until nothing is left. */
-  async work(): Promise<void> {
-    for (const { request } of this.started.splice(0)) {
-      this.#add((owner) => runSlice(request, owner, this.settings, this.ports, this.state));
-    }
-    while (this.#atWork.size > 0) await Promise.race(this.#atWork);
-  }
-
-  /** Puts a file, takes it by schedule, and works until everything is done. */
-  async deliver(rows: number): Promise<string> {
-    const key = await this.put("stock.csv", csvOf(rows));
-    const { files } = await this.discover();
-    await this.work();
-    return files.find((file) => file.key === key)!.jobId;
-  }
-
-  /** Every row is in the stock, with its own quantity. */
-  checkStock(rows: number): void {
-    const stock = this.fluent.stock();
-    assert.equal(stock.size, rows);
-    for (let i = 0; i < rows; i++) assert.equal(stock.get(`LOC-1|SKU-${String(i).padStart(5, "0")}`), i);
-  }
-}
+import { PartitionedWorld } from "./partitioned_world.ts";
+import { csvOf } from "./world.ts";
 
 Deno.test("three runs deliver one file to one Fluent job: nothing twice, books as of one run, the ceiling kept", async () => {
   const world = new PartitionedWorld();
@@ -272,4 +186,40 @@ Deno.test("a held file that is released is delivered by several runs from where 
   assert.ok(world.runs > 3, "several runs");
   world.checkStock(100);
   assert.deepEqual(await world.keys("inventory/held/"), []);
+});
+
+Deno.test("a job that several runs delivered is replayed by several runs, and its failed rows alone", async () => {
+  const world = new PartitionedWorld();
+  for (const sku of ["SKU-00007", "SKU-00055", "SKU-00099"]) world.fluent.unknownSkus.add(sku);
+  const jobId = await world.deliver(100);
+  assert.equal((await world.job(jobId)).status, "completed_with_errors");
+  const { settings, ports, state } = world;
+  const replay = async (action: "replay" | "replay-failed") => {
+    const before = world.fluent.batches.length;
+    const runsBefore = world.runs;
+    const { jobId: replayId } = await actOnJob(action, await world.job(jobId), { by: "a test" }, {
+      settings,
+      ports,
+      state,
+      take: ({ feed: _feed, ...options }) => world.discover(options),
+    });
+    await world.work();
+    const job = await world.job(replayId);
+    assert.equal(job.parent?.jobId, jobId);
+    return { job, batches: world.fluent.batches.slice(before), runs: world.runs - runsBefore };
+  };
+
+  const whole = await replay("replay");
+  assert.equal(whole.job.status, "completed_with_errors");
+  assert.equal(whole.batches.length, 10);
+  assert.equal(whole.runs, 4, "the file's own and three partitions'");
+
+  world.fluent.unknownSkus.clear();
+  const failed = await replay("replay-failed");
+  assert.equal(failed.job.status, "completed");
+  assert.deepEqual(
+    failed.batches.flatMap(({ entities }) => entities.map(({ skuRef }) => skuRef)).sort(),
+    ["SKU-00007", "SKU-00055", "SKU-00099"],
+  );
+  world.checkStock(100);
 });
