@@ -1,6 +1,7 @@
 import { http, workflow } from "@versori/run";
 import { ConnectorError } from "../lib/base/mod.ts";
-import { partitionRequestSchema, runPartition } from "../lib/ingest/mod.ts";
+import { observedPartition, partitionRequestSchema } from "../lib/ingest/mod.ts";
+import { openTelemetry } from "../lib/telemetry/mod.ts";
 import { DELIVER_PARTITION, TTL_SECONDS } from "./_durable.ts";
 import { FLUENT, wire } from "./_wiring.ts";
 
@@ -24,7 +25,7 @@ export const deliverPartition = workflow(DELIVER_PARTITION, { ttl: TTL_SECONDS, 
     await using parts = await wire(ctx);
     const { settings, ports, state } = parts.of(asked.request.feed);
     const owner = { run: message.id, attempt: message.attempt };
-    const outcome = await runPartition(asked, owner, settings, ports, state);
+    const outcome = await observedPartition(asked, owner, settings, ports, state, openTelemetry());
     if (outcome.kind === "again") {
       const seconds = Math.max(0, Math.ceil(outcome.afterMs) / 1_000);
       await ctx.workflowClient().rescheduleWorkflow(message, `${seconds}s`);

@@ -41,6 +41,7 @@ export { type DiscoveryRequest, discoveryRequestSchema, type Look } from "./disc
 export { takeSuccessor } from "./replaced.ts";
 export { retain, type Retained } from "./retention.ts";
 export { type RemainsPorts } from "./remains.ts";
+export { observedPartition } from "./observed_partition.ts";
 export { observedSlice } from "./observed_slice.ts";
 export {
   type FluentPort,

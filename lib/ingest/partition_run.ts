@@ -117,7 +117,9 @@ export async function runPartition(
       slices: work.run.slices + 1,
       ...(claim.disturbed ? { disturbedAt: ports.clock.now() } : {}),
     });
-    const outcome = await send(work, plan, { number: asked.partition, total: file.batches.total });
+    const sending = () => send(work, plan, { number: asked.partition, total: file.batches.total });
+    const { observer } = work.ports;
+    const outcome = await (observer ? observer.step("deliver", sending) : sending());
     record = { generation: asked.generation, state: outcome.kind === "done" ? "done" : "open" };
     work.progressed();
     await work.save({});
