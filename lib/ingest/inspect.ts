@@ -12,7 +12,7 @@ import { otherContent } from "./checksum.ts";
 import { hashWhole, type NoRows, openInspected } from "./inspect_open.ts";
 import { inOrder } from "./in_order.ts";
 import { emptyManifest, type InspectedFile } from "./inspected_file.ts";
-import { type Manifest, type ManifestBatch, writeManifest } from "./manifest.ts";
+import type { Manifest, ManifestBatch } from "./manifest.ts";
 import { type PartitionPlan, planPartitions } from "./partition_plan.ts";
 import { RejectSpool } from "./reject_spool.ts";
 import { ResolvedSpool } from "./resolved_values.ts";
@@ -282,7 +282,7 @@ async function finish(work: Work, manifest: Manifest): Promise<StepOutcome> {
   const forced = request.force !== undefined && held?.forcible === true;
   const passes = (!held || forced) && !request.dryRun && manifest.batches.length > 0;
   await Promise.all([
-    writeManifest(ports.store, run.manifestKey, manifest),
+    work.storeManifest(manifest),
     passes ? openFluentJobAhead(work) : undefined,
   ]);
   const { read, sendable, rejected, superseded } = manifest.rows;

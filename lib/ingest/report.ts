@@ -11,7 +11,7 @@ import { CsvReader } from "../csv/mod.ts";
 import { checkBooks } from "./books.ts";
 import { failedRows, writeFailedReport } from "./failed_report.ts";
 import { type FailedRow, NO_ANSWER } from "./failed_rows.ts";
-import { type Manifest, readManifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
 import { readLines } from "./read_lines.ts";
 import { rejectPartKey } from "./reject_spool.ts";
 import type { StepOutcome, Work } from "./work.ts";
@@ -24,7 +24,7 @@ type ReportedRow =
 export async function report(work: Work): Promise<StepOutcome> {
   const { ports, settings, request } = work;
   checkBooks(work.run.rows);
-  const manifest = await readManifest(ports.store, work.run.manifestKey, ports.signal);
+  const manifest = await work.storedManifest();
   const { failedCsv, failedJsonl, ...always } = reportKeys(
     settings.s3ReportPrefix,
     settings.s3Prefix,

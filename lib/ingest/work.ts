@@ -5,7 +5,7 @@ import type { Claim, KVStore, Owner } from "../state/mod.ts";
 import { checkCancelled, JobCancelled } from "./cancel.ts";
 import { guardedPorts } from "./guarded_ports.ts";
 import { locate, type Location } from "./location.ts";
-import { type Manifest, readManifest } from "./manifest.ts";
+import { type Manifest, readManifest, writeManifest } from "./manifest.ts";
 import type { IngestPorts, IngestState } from "./ports.ts";
 import type { IngestRequest } from "./request.ts";
 import { type RunRecord, writeRun } from "./run_record.ts";
@@ -69,6 +69,7 @@ export class Work {
   #progressAt = 0;
   #saving: Promise<void> = Promise.resolve();
   #source: Promise<Location | undefined> | undefined;
+  #manifest: Promise<Manifest> | undefined;
 
   constructor(init: {
     request: IngestRequest;
@@ -139,9 +140,27 @@ export class Work {
     return moved ?? { key, etag, size };
   }
 
+  /** Stores what inspect found. */
+  async storeManifest(manifest: Manifest): Promise<void> {
+    await writeManifest(this.ports.store, this.run.manifestKey, manifest);
+    this.#manifest = Promise.resolve(manifest);
+  }
+
+  /** What inspect found, read at most once a slice. */
+  async storedManifest(): Promise<Manifest> {
+    const { store, signal } = this.ports;
+    const reading = this.#manifest ??= readManifest(store, this.run.manifestKey, signal);
+    try {
+      return await reading;
+    } catch (error) {
+      this.#manifest = undefined;
+      throw error;
+    }
+  }
+
   /** What inspect found, with the file's bytes where they lie now. */
   async manifest(): Promise<Manifest> {
-    const manifest = await readManifest(this.ports.store, this.run.manifestKey, this.ports.signal);
+    const manifest = await this.storedManifest();
     return { ...manifest, source: await this.whereNow(manifest.source) };
   }
 

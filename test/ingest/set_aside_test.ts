@@ -16,9 +16,13 @@ const act = (world: World, action: "release" | "replay", jobId: string) =>
     })
   );
 
-/** A world in which the manifest is damaged once the file is inspected: a job that fails for good. */
+/** A world in which the manifest is found damaged by a job's second slice: it fails for good, some of its rows sent. */
 async function worldWithFailedJob() {
   const world = new World();
+  Object.assign(world.variables, { batchSize: 10, sendConcurrency: 1 });
+  world.fluent.before = (call) => {
+    if (call === "sendBatch") world.clock.advance(7_000);
+  };
   const key = await world.put("shop/stock.csv", csvOf(300));
   const { jobId } = (await world.discover()).files[0]!;
   const upload = world.store.uploadFile.bind(world.store);
@@ -28,6 +32,8 @@ async function worldWithFailedJob() {
       : body;
     return await upload(name, damaged, options);
   };
+  assert.equal((await world.slice(world.started[0]!)).kind, "again");
+  assert.ok(world.fluent.stock().size > 0 && world.fluent.stock().size < 300);
   const mend = async () => {
     world.store.uploadFile = upload;
     const manifest = `inventory/work/${jobId}/manifest.json`;
