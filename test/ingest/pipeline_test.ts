@@ -428,3 +428,31 @@ Deno.test("a trigger that looked before a file was delivered, and speaks after, 
   assert.deepEqual(await world.keys(key), []);
   assert.equal(world.fluent.duplicates(), 0);
 });
+
+Deno.test("a job whose process died at its very end has only that end repeated: its file is not read again", async () => {
+  const world = new World();
+  await world.put("empty.csv", "sku,location,qty\n");
+  const { jobId } = (await world.discover()).files[0]!;
+  const set = world.memory.set.bind(world.memory);
+  const died = Promise.withResolvers<void>();
+  world.memory.set = (key, value) => {
+    if (!/"status":"held"/.test(JSON.stringify(value)) || !key.includes("jobs")) return set(key, value);
+    world.memory.set = set;
+    died.resolve();
+    // As a process that dies right here: nothing after it happens in this delivery.
+    return new Promise(() => {});
+  };
+  void world.slice(world.started[0]!);
+  await died.promise;
+  assert.equal((await world.job(jobId)).status, "processing");
+  world.clock.advance(300_000);
+  const opened: string[] = [];
+  const open = world.store.openFile.bind(world.store);
+  world.store.openFile = (key, options) => {
+    opened.push(key);
+    return open(key, options);
+  };
+  await world.settle();
+  assert.equal((await world.job(jobId)).status, "held");
+  assert.deepEqual(opened.filter((key) => key.endsWith(".csv")), []);
+});
