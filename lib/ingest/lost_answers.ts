@@ -3,6 +3,7 @@ import { namesOf } from "../recovery/mod.ts";
 import { BatchReader } from "./batch_reader.ts";
 import { hasOwnJobs, otherUsers } from "./fluent_jobs.ts";
 import type { FluentSession } from "./fluent_session.ts";
+import { inOrder } from "./in_order.ts";
 import { Journal, type Unit } from "./journal.ts";
 import { type Manifest, manifestKey, readManifest } from "./manifest.ts";
 import { readPayload, rowsIn } from "./payloads.ts";
@@ -171,10 +172,19 @@ async function match(
   const isOnlySender = hasOwnJobs(work) && work.partition === undefined;
   const alone = isOnlySender && unknown.size === 1 && units.length === 1 ? units[0] : undefined;
   let unfinished = 0;
-  for (const batchId of unknown.keys()) {
-    const answer = await session.inTurn((options) =>
-      session.port.getBatch(fluentJobId, batchId, { ...options, count: LOOK_AT })
-    );
+  const ask = async (batchId: string) => {
+    try {
+      const answer = await session.inTurn((options) =>
+        session.port.getBatch(fluentJobId, batchId, { ...options, count: LOOK_AT })
+      );
+      return { answer };
+    } catch (error) {
+      return { error };
+    }
+  };
+  for await (const [batchId, asked] of inOrder([...unknown.keys()], work.settings.sendConcurrency, ask)) {
+    if ("error" in asked) throw asked.error;
+    const { answer } = asked;
     if (!answer) {
       unfinished++;
       continue;
