@@ -20,7 +20,7 @@ export function timerOf(clock: Clock): CallTimer {
 }
 
 /**
- * By the machine's fine clock: never early, and late by a tenth of a millisecond. Its timers know whole milliseconds
+ * By the machine's fine clock: never early, late by a tenth of a millisecond on average. Its timers know whole milliseconds
  * only and come 0.4 to 1.6 ms late, so that they are asked for less; turns of the event loop fill what that leaves.
  */
 export const preciseTimer: CallTimer = {
