@@ -7,8 +7,7 @@ import { Journal } from "./journal.ts";
 import { findLostAnswers } from "./lost_answers.ts";
 import type { Manifest } from "./manifest.ts";
 import { deliverInPartitions } from "./partitions.ts";
-import { makePayloads } from "./payloads.ts";
-import { Prefetch } from "./prefetch.ts";
+import { takePayloads } from "./payloads_ahead.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
 /** How soon Fluent is asked again for a batch that may be ours, in milliseconds. */
@@ -57,9 +56,12 @@ export async function sendAll(work: Work, tools: Tools, opening: Promise<void>):
   const { journal } = tools;
   try {
     const outcome = await sendWhatIsLeft(work, tools, opening);
+    const shown = work.showProgress({ stage: "deliver", message: sentMessage(work) }, true);
     // Whoever has taken the job over meanwhile has a journal of its own, which must not be written over.
-    await work.checkClaim(true);
-    await journal.rest();
+    const rested = work.checkClaim(true).then(() => journal.rest());
+    await Promise.allSettled([shown, rested]);
+    await shown;
+    await rested;
     return outcome;
   } catch (error) {
     // Nothing is under way any more. Only a Fluent that failed leaves a journal that is still ours to put in order; what
@@ -98,8 +100,6 @@ async function sendWhatIsLeft(work: Work, tools: Tools, opening: Promise<void>):
     const end = pending.length === 0
       ? DONE
       : await send(work, { ...tools, absent, trouble }, pending, opening);
-    await work.save({});
-    await work.showProgress({ stage: "deliver", message: sentMessage(work) }, true);
     switch (end.kind) {
       case "expired":
         // A slice that ends in failures is no progress, however it ends.
@@ -131,11 +131,7 @@ async function send(
   opening: Promise<void>,
 ): Promise<SendingEnd> {
   // Payloads are made while others are on their way, so that a free place is taken at once.
-  const payloads = new Prefetch(
-    makePayloads(work.ports, tools.manifest, work.settings, pending),
-    work.settings.sendConcurrency,
-    work.ports.turns,
-  );
+  const payloads = await takePayloads(work, pending);
   try {
     await opening;
     return await new BatchSender(work, { ...tools, payloads }).run();

@@ -2,6 +2,7 @@ import { isTerminal } from "../jobs/mod.ts";
 import type { Place } from "../state/mod.ts";
 import { guardAgainstFeed } from "./guards.ts";
 import type { HeldBecause } from "./manifest.ts";
+import { beginPayloads } from "./payloads_ahead.ts";
 import type { StepOutcome, Work } from "./work.ts";
 
 /** Whether a file may be delivered now. */
@@ -57,6 +58,7 @@ async function takeTurn(work: Work): Promise<Turn> {
   const acquired = await state.claims.acquire(`feed-${feed}`, asking, ports.signal);
   if (acquired.kind === "theirs") return { kind: "wait", afterMs: 1_000 };
   try {
+    beginPayloads(work);
     const youngMs = (place?.since ?? ports.clock.now()) + STALE_MS - ports.clock.now();
     if (youngMs > 0) await ports.clock.sleep(youngMs, ports.signal);
     if ((await blocking(work)).length > 0) return await waiting(work);

@@ -20,6 +20,7 @@ import {
 } from "./job_end.ts";
 import { locate } from "./location.ts";
 import { manifestKey } from "./manifest.ts";
+import { dropPayloads } from "./payloads_ahead.ts";
 import type { IngestPorts, IngestState, Settings } from "./ports.ts";
 import { report } from "./report.ts";
 import type { IngestRequest } from "./request.ts";
@@ -100,6 +101,8 @@ export async function runSlice(
     return outcome;
   } catch (error) {
     return await orNotOurs(() => afterFailure(work, error));
+  } finally {
+    await dropPayloads(work);
   }
 }
 

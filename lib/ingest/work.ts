@@ -6,6 +6,7 @@ import { checkCancelled, JobCancelled } from "./cancel.ts";
 import { guardedPorts } from "./guarded_ports.ts";
 import { locate, type Location } from "./location.ts";
 import { type Manifest, readManifest, writeManifest } from "./manifest.ts";
+import type { PayloadsAhead } from "./payloads_ahead.ts";
 import type { IngestPorts, IngestState } from "./ports.ts";
 import type { IngestRequest } from "./request.ts";
 import { type RunRecord, writeRun } from "./run_record.ts";
@@ -62,6 +63,8 @@ export class Work {
   /** Set where this run delivers only a partition of the file. */
   readonly partition: PartitionPlace | undefined;
   run: RunRecord;
+  /** What was made before deliver begins. */
+  payloadsAhead: PayloadsAhead | undefined;
   readonly #endsAt: number;
   #claimSeenAt: number;
   #cancelled = false;
