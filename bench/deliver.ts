@@ -40,7 +40,10 @@ async function measureStarted(latencyMs: number, concurrency: number, times: num
   console.log(`deliver  ${what}: ratio to batches / concurrency × latency: ${spread(ratios)}\n`);
 }
 
-/** Files of one process, each a batch longer than the one before: what is the same again is not delivered. */
+/**
+ * Files of one process, each longer than the one before, because what is the same again is not delivered: by as many
+ * batches as go at once, so that the last ones leave no place empty.
+ */
 async function measureRunning(
   latencyMs: number,
   concurrency: number,
@@ -52,7 +55,7 @@ async function measureRunning(
   const connector = await site.start();
   const ratios: number[] = [];
   for (let i = 0; i < WARM_UP + times; i++) {
-    const size = (i < WARM_UP ? ROWS : rows) + i * ROWS_PER_BATCH;
+    const size = (i < WARM_UP ? ROWS : rows) + i * concurrency * ROWS_PER_BATCH;
     const job = await site.ask(connector, `file-${i}.csv`, stockFile(size));
     const measured = await job.done(connector);
     if (i < WARM_UP) continue;
